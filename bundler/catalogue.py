@@ -1,0 +1,35 @@
+"""The diagnostics catalogue: every code that mbundle can print, once.
+
+MB1xx config, sources, command line · MB2xx models · MB3xx loaders and their processes · MB400-449 output ·
+MB450-499 cache · MB5xx budgets · MB9xx ours. Codes are never reused. `docs/errors.md` is made from this table
+and a test compares the two.
+"""
+
+from __future__ import annotations
+
+from .codes._diagnostic import Diagnostic
+from .codes.cache import CACHE
+from .codes.config import CONFIG
+from .codes.emit import EMIT
+from .codes.graph import GRAPH
+from .codes.loaders import LOADERS
+from .errors import Problem
+
+CATALOGUE: dict[str, Diagnostic] = CONFIG | GRAPH | LOADERS | EMIT | CACHE
+
+
+def problem(
+    code: str,
+    what: str,
+    *,
+    fix: str | None = None,
+    file: str = "",
+    line: int | None = None,
+    frame: str = "",
+    entry: str = "",
+    step: str = "",
+    severity: str = "error",
+) -> Problem:
+    """A Problem whose remedy is the catalogue's unless the caller knows a more exact one."""
+    remedy = CATALOGUE[code].fix if fix is None else fix
+    return Problem(code, what, remedy, file, line, frame, entry, step, severity)

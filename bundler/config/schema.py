@@ -1,0 +1,106 @@
+"""What a config says, after validation: frozen, JSON-able, free of user code.
+
+`declare.py` holds the classes that a user calls; `validate.py` turns those into these. Paths are absolute.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class LoaderSpec:
+    """One step, as data. The step itself is made again inside the process that runs it (`loaders.registry`)."""
+
+    name: str
+    """Registered name ("simplify") or, for a plain function, its qualified name."""
+    options: tuple[tuple[str, Any], ...]
+    """Every option with its value (defaults filled in), sorted; JSON values only."""
+    kind: Literal["builtin", "plugin", "function"] = "builtin"
+    where: str = ""
+    """For functions: path into the config, "entries.icons.use[1]"; the child evaluates the config again and takes it there."""
+    digest: str = ""
+    """For functions and plugins: sha256 of their source file(s). Part of the cache key."""
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSpec:
+    name: str
+    steps: tuple[LoaderSpec, ...]
+    """The entry's shared `use` chain followed by the variant's own steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenSpec:
+    path: str
+    metric: str = "cosine"
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSpec:
+    size: int | None = None
+    """Bytes."""
+    latency: float | None = None
+    """Seconds."""
+    load: tuple[float, str] | None = None
+    """Seconds, on a named network."""
+    accuracy: float | None = None
+    growth: float | None = None
+    """Share: 0.02 is 2 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntrySpec:
+    name: str
+    source: str
+    """As the user wrote it."""
+    source_path: str
+    """Absolute path of the .onnx file that it resolves to."""
+    variants: tuple[VariantSpec, ...]
+    load: Literal["lazy", "idle", "eager"] = "lazy"
+    on_regression: Literal["rollback", "error"] = "rollback"
+    max_error: float | None = None
+    """Largest absolute difference to the source's outputs that a step may cause; None: each loader's own default."""
+    golden: GoldenSpec | None = None
+    budget: BudgetSpec | None = None
+    assets: tuple[str, ...] = ()
+    """Absolute paths of files shipped beside the model."""
+    external_ops: tuple[str, ...] = ()
+    """"domain::Op" or "domain::*" names that the app itself brings to onnxruntime-web."""
+    allow_external: tuple[str, ...] = ()
+    """Absolute folders, besides the project root and the model's own folder, that external data may live in."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    dir: str
+    base: str = "./"
+    max_ir_version: int = 10
+    max_opset: int = 22
+    keep: int = 2
+    """Generations whose files stay in the folder, the newest included."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSpec:
+    """Bytes. `min_size` <= `max_size`; a tensor larger than `max_size` is cut into parts of that size."""
+
+    min_size: int = 4 << 20
+    max_size: int = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class BuildConfig:
+    root: str
+    """Absolute folder of the config file; everything relative is relative to it."""
+    config_file: str
+    mode: Literal["development", "production"]
+    entries: tuple[EntrySpec, ...]
+    """Sorted by name: the order in the config does not change the output."""
+    output: OutputSpec
+    chunks: ChunkSpec
+    config_inputs: tuple[str, ...]
+    """Absolute paths of the config and of every module below the root that it imported."""

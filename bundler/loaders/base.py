@@ -1,0 +1,49 @@
+"""The contract of a loader: one optimisation step, `Model -> Model`.
+
+A loader is a frozen dataclass whose fields are its options, registered by name. It is built inside the user's
+config, where nothing heavy may be imported, and applied inside a child process with limits, where it may
+import what it needs. It must be pure: same model, options and tool versions, same bytes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+from ..graph.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a loader gets beside the model."""
+
+    scratch: str
+    """An empty folder of the step's own, on the cache's filesystem. Files that the result refers to must lie here."""
+    mode: str
+    root: str
+    entry: str
+    target_ir: int = 10
+    target_opset: int = 22
+    log: Callable[[str], None] = field(default=lambda message: None)
+    """One line for the build's output, e.g. why the step changed nothing."""
+
+
+class Loader(Protocol):
+    """See the module's header."""
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    """Bumped whenever the same input would give other bytes. Part of the cache key."""
+    tools: ClassVar[tuple[str, ...]]
+    """Distributions whose versions are part of the cache key, e.g. ("onnxsim", "onnx")."""
+    max_error: ClassVar[float]
+    """Default tolerance: largest absolute difference to the source's outputs, relative to the largest output magnitude."""
+
+    def reads(self) -> tuple[str, ...]:
+        """Extra files whose bytes the step depends on (calibration data), relative to the root or absolute."""
+        ...
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """Returns the new model, or `model` itself when there was nothing to do."""
+        ...
