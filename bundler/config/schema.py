@@ -19,7 +19,7 @@ class LoaderSpec:
     """Every option with its value (defaults filled in), sorted; JSON values only."""
     kind: Literal["builtin", "plugin", "function"] = "builtin"
     where: str = ""
-    """For functions: path into the config, "entries.icons.use[1]"; the child evaluates the config again and takes it there."""
+    """For functions: path into the config, "entries.icons.use[1]", for the child that evaluates the config again."""
     digest: str = ""
     """For functions and plugins: sha256 of their source file(s). Part of the cache key."""
 

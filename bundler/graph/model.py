@@ -35,7 +35,7 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An input or output of the model. A dimension is an int, a symbolic name, or None (unknown); shape None: unknown rank."""
+    """An input or output. A dimension is an int, a symbolic name, or None (unknown); shape None: unknown rank."""
 
     name: str
     dtype: str
@@ -50,7 +50,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """See the module's header. `ops` counts node types, subgraphs and functions included, as ("domain::Op" or "Op", n)."""
+    """See the module's header. `ops`: counts of node types ("Op", "domain::Op"), subgraphs and functions included."""
 
     skeleton: bytes
     weights: tuple[Weight, ...]

@@ -38,7 +38,7 @@ class Loader(Protocol):
     tools: ClassVar[tuple[str, ...]]
     """Distributions whose versions are part of the cache key, e.g. ("onnxsim", "onnx")."""
     max_error: ClassVar[float]
-    """Default tolerance: largest absolute difference to the source's outputs, relative to the largest output magnitude."""
+    """Default tolerance: largest difference to the source's outputs, relative to their largest magnitude."""
 
     def reads(self) -> tuple[str, ...]:
         """Extra files whose bytes the step depends on (calibration data), relative to the root or absolute."""
