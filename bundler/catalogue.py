@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from .codes._diagnostic import Diagnostic
 from .codes.cache import CACHE
+from .codes.cli import CLI
 from .codes.config import CONFIG
 from .codes.emit import EMIT
 from .codes.graph import GRAPH
 from .codes.loaders import LOADERS
 from .errors import Problem
 
-CATALOGUE: dict[str, Diagnostic] = CONFIG | GRAPH | LOADERS | EMIT | CACHE
+CATALOGUE: dict[str, Diagnostic] = CLI | CONFIG | GRAPH | LOADERS | EMIT | CACHE
 
 
 def problem(

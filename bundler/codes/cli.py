@@ -1,0 +1,28 @@
+"""Diagnostics of the command line; joined in `bundler.catalogue`."""
+
+from __future__ import annotations
+
+from ._diagnostic import Diagnostic
+
+CLI: dict[str, Diagnostic] = {
+    "MB190": Diagnostic(
+        "interrupted",
+        "The build was stopped by Ctrl-C or a termination signal before it replaced anything.",
+        "Run it again; the last good output is untouched and finished steps are cached.",
+    ),
+    "MB191": Diagnostic(
+        "usage",
+        "The command line has an option, argument or verb that mbundle does not know.",
+        "See `mbundle --help`.",
+    ),
+    "MB192": Diagnostic(
+        "cannot inspect",
+        "`mbundle inspect` shows .onnx files, manifests and output folders, and never runs a config.",
+        "Name an .onnx file, a model-manifest.json or a folder that holds one.",
+    ),
+    "MB900": Diagnostic(
+        "a bug in mbundle",
+        "An invariant of mbundle itself does not hold.",
+        "Open an issue and attach the log file that the message names.",
+    ),
+}

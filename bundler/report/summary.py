@@ -1,0 +1,91 @@
+"""The build's closing table, from the plain data of `stats.json`: steps, files, sizes before and after.
+
+Made for 80 columns: names are shortened from the front, numbers are aligned, kB is 1000 bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..errors import printable
+from .style import Style
+from .units import change, duration, plural, size
+
+_NAME = 42
+_SHOWN_FILES = 12
+Row = Mapping[str, Any]
+
+
+def summary_lines(stats: Row, style: Style) -> list[str]:
+    """All lines of the table; `stats` is the build's result as `--json` prints it."""
+    lines: list[str] = []
+    for entry in stats["entries"]:
+        lines += ["", *_entry(entry, style)]
+    lines += ["", *_files(stats["files"], stats["outDir"], style), "", *_closing(stats, style)]
+    return lines
+
+
+def _entry(entry: Row, style: Style) -> Iterator[str]:
+    source = shorten(printable(entry["source"], 400), 48)
+    yield f"{style.bold(style.cyan(entry['name']))}  {style.dim(source)}  {size(entry['bytes'])}"
+    for note in entry["notes"]:
+        yield style.dim(f"  {printable(note, 400)}")
+    for variant in entry["variants"]:
+        yield from _variant(entry, variant, style)
+
+
+def _variant(entry: Row, variant: Row, style: Style) -> Iterator[str]:
+    gain = change(entry["bytes"], variant["bytes"])
+    name = printable(variant["name"], 20)
+    yield f"  {style.green(f'{name:<12}')} {style.bold(size(variant['bytes'])):>10}  {style.dim(gain)}".rstrip()
+    for step in variant["steps"]:
+        yield from _step(step, style)
+
+
+def _step(step: Row, style: Style) -> Iterator[str]:
+    sizes = f"{size(step['bytesBefore']):>10} → {size(step['bytesAfter']):>9}"
+    tail = [duration(step["seconds"]) if step["status"] != "cached" else "cached"]
+    if step.get("maxError") is not None:
+        tail.append(f"error {step['maxError']:.1e}")
+    bad = step["status"] in ("rolled back", "skipped")
+    text = f"    {shorten(step['step'], 20):<20} {sizes}   {'  '.join(tail)}"
+    yield f"{text}  {style.yellow(step['status'])}" if bad else text
+    if step.get("note"):
+        yield (style.yellow if bad else style.dim)(f"      {printable(step['note'], 400)}")
+
+
+def _files(files: Sequence[Row], out_dir: str, style: Style) -> Iterator[str]:
+    shown = sorted(files, key=lambda row: (-row["bytes"], row["file"]))[:_SHOWN_FILES]
+    for row in shown:
+        name = shorten(row["file"], _NAME)
+        paint = {"weights": style.green, "graph": style.cyan}.get(row["kind"], style.bold)
+        path = f"{style.dim(out_dir.rstrip('/') + '/')}{paint(name)}"
+        pad = " " * max(1, _NAME - len(name) + 1)
+        yield f"{path}{pad}{size(row['bytes']):>10} {style.dim('│ ' + row['label'])}"
+    if len(files) > len(shown):
+        rest = files_bytes(files) - files_bytes(shown)
+        yield style.dim(f"...and {plural(len(files) - len(shown), 'smaller file')}, {size(rest)}")
+
+
+def files_bytes(files: Sequence[Row]) -> int:
+    return sum(int(row["bytes"]) for row in files)
+
+
+def _closing(stats: Row, style: Style) -> Iterator[str]:
+    if stats.get("returning") is not None:
+        again, total = stats["returning"], files_bytes(stats["files"])
+        yield style.dim(f"Returning visitors download {size(again)} of {size(total)}; the rest is in their cache.")
+    variants = sum(len(entry["variants"]) for entry in stats["entries"])
+    what = f"{plural(len(stats['entries']), 'entry', 'entries')}, {plural(variants, 'variant')}"
+    if stats["fresh"]:
+        yield f"{style.green('✓')} nothing changed: {what} up to date in {duration(stats['seconds'])}"
+        return
+    steps = stats["steps"]
+    cached = f" ({steps['cached']} of {plural(steps['total'], 'step')} cached)" if steps["total"] else ""
+    yield f"{style.green('✓')} built {what} in {duration(stats['seconds'])}{cached}"
+
+
+def shorten(text: str, width: int) -> str:
+    """Cut from the front: the end of a path tells more."""
+    return text if len(text) <= width else "…" + text[-(width - 1) :]
