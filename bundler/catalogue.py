@@ -34,3 +34,15 @@ def problem(
     """A Problem whose remedy is the catalogue's unless the caller knows a more exact one."""
     remedy = CATALOGUE[code].fix if fix is None else fix
     return Problem(code, what, remedy, file, line, frame, entry, step, severity)
+
+
+def as_markdown() -> str:
+    """The whole of `docs/errors.md`."""
+    lines = ["# Errors and warnings", "", "Made by `python -m bundler.catalogue`; do not edit.", ""]
+    for code, row in sorted(CATALOGUE.items()):
+        lines += [f"## {code}: {row.title}", "", row.why, "", f"**Fix:** {row.fix}", ""]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(as_markdown(), end="")
