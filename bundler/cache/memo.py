@@ -1,0 +1,175 @@
+"""Digests that need not be computed again: of regions of unchanged files, and of chunks by their recipe.
+
+One Memo serves one build. A file's fingerprint is taken when the build first meets it; what is learned about the file
+is kept only if the fingerprint is still the same at `save` and was not racy when it was taken. The file of a
+damaged memo is an empty memo: it only saves time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..graph.model import Model, Region
+from . import fingerprint, sealed
+from .fingerprint import Fingerprint
+from .keys import graph_digest
+from .store import Store
+
+FILE = "memo.json"
+_KIND = "memo"
+_FORGET_AFTER_DAYS = 30
+_MAX_CHUNKS = 10_000
+_DAY_NS = 86_400_000_000_000
+Span = tuple[int, int]
+"""Offset and length in a file, bytes."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of one file."""
+
+    print: Fingerprint | None
+    seen: int
+    spans: dict[Span, str] = field(default_factory=dict)
+    learned: bool = False
+    """Whether this build added something."""
+
+
+class Memo:
+    """See the module's header. Safe for threads; processes merge what they know when they save."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._known: dict[str, _Known] = {}
+        self._stored, self._chunks = _read(store)
+        self._new_chunks: dict[str, tuple[str, int]] = {}
+        self._chunk_paths: dict[str, frozenset[str]] = {}
+
+    # -- regions
+
+    def lookup(self, region: Region) -> str | None:
+        """sha256 of the region, if it is known without reading it."""
+        with self._lock:
+            return self._of(region.path).spans.get((region.offset, region.length))
+
+    def learn(self, region: Region, digest: str) -> None:
+        """Remembers what the caller computed. It must have called `lookup` on the region before it read it."""
+        with self._lock:
+            known = self._of(region.path)
+            known.spans[region.offset, region.length] = digest
+            known.learned = True
+
+    def digest(self, region: Region) -> str:
+        """sha256 of the region, read if it must be. OSError when the file is too short or gone."""
+        digest = self.lookup(region)
+        if digest is None:
+            digest = fingerprint.digest(region.path, region.offset, region.length)
+            self.learn(region, digest)
+        return digest
+
+    def digests(self, regions: Sequence[Region]) -> tuple[str, ...]:
+        """sha256 of each region; two threads read (one alone leaves half of a disk's queue empty)."""
+        if all(self.lookup(region) for region in regions):
+            return tuple(self.digest(region) for region in regions)
+        with ThreadPoolExecutor(2) as pool:
+            return tuple(pool.map(self.digest, regions))
+
+    def graph(self, model: Model) -> str:
+        """The graph digest of `model`: what step keys start from."""
+        return graph_digest(model.skeleton, self.digests([weight.region for weight in model.weights]))
+
+    def spans(self, path: str) -> dict[Span, str]:
+        """All that is known of the file, as this build saw it."""
+        with self._lock:
+            return dict(self._of(path).spans)
+
+    # -- chunks
+
+    def chunk(self, recipe: Iterable[str]) -> tuple[str, int] | None:
+        """(sha256, bytes) of the chunk that these tensor digests and paddings, in this order, make."""
+        with self._lock:
+            name = _recipe(recipe)
+            return self._new_chunks.get(name) or self._chunks.get(name)
+
+    def learn_chunk(self, recipe: Iterable[str], digest: str, size: int, paths: Iterable[str] = ()) -> None:
+        """`paths`: the files that the chunk's bytes came from. If one of them changes while the build runs, the
+        bytes may not be those of the recipe, and nothing is remembered."""
+        with self._lock:
+            self._new_chunks[_recipe(recipe)] = (digest, size)
+            self._chunk_paths[_recipe(recipe)] = frozenset(paths)
+
+    # -- the file
+
+    def unchanged(self, paths: Iterable[str]) -> bool:
+        """Whether each file still is what this build met first, so that its digests hold for what was read since."""
+        with self._lock:
+            return all(self._settled(path) or self._same_content(path) for path in set(paths))
+
+    def save(self) -> None:
+        """Merges with what other builds saved meanwhile and writes once. Never fails a build."""
+        with self._lock:
+            settled = {path for path in self._known if self._settled(path)}
+            chunks = {name: chunk for name, chunk in self._new_chunks.items() if self._chunk_paths[name] <= settled}
+            known = {path: known for path, known in self._known.items() if known.spans and path in settled}
+            if not (chunks.keys() - self._chunks.keys() or any(one.learned for one in known.values())):
+                return
+            stored, stored_chunks = _read(self._store)
+            self._store.put_record(FILE, _KIND, _as_json(stored | known, stored_chunks | chunks))
+
+    def _of(self, path: str) -> _Known:
+        known = self._known.get(path)
+        if known is None:
+            seen, found = fingerprint.now(), fingerprint.of(path)
+            stored = self._stored.get(path)
+            known = _Known(found, seen)
+            if stored is not None and found is not None and stored.print == found:
+                known.spans.update(stored.spans)
+            self._known[path] = known
+        return known
+
+    def _settled(self, path: str) -> bool:
+        """Unchanged since it was met, beyond doubt. Blobs are never written to, so being young says nothing there."""
+        known = self._of(path)
+        if known.print is None or fingerprint.of(path) != known.print:
+            return False
+        return path.startswith(self._store.blobs) or not known.print.racy(known.seen)
+
+    def _same_content(self, path: str) -> bool:
+        """For a young file, whose fingerprint proves nothing: reads again what is known of it."""
+        known = self._of(path)
+        if known.print is None or fingerprint.of(path) != known.print:
+            return False
+        return all(fingerprint.digest(path, *span) == digest for span, digest in known.spans.items())
+
+
+def _recipe(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _as_json(known: dict[str, _Known], chunks: dict[str, tuple[str, int]]) -> dict[str, Any]:
+    oldest = fingerprint.now() - _FORGET_AFTER_DAYS * _DAY_NS
+    files = {
+        path: [list(one.print), one.seen, [[*span, sha] for span, sha in one.spans.items()]]
+        for path, one in known.items()
+        if one.print is not None and one.seen > oldest
+    }
+    return {"files": files, "chunks": dict(list(chunks.items())[-_MAX_CHUNKS:])}
+
+
+def _read(store: Store) -> tuple[dict[str, _Known], dict[str, tuple[str, int]]]:
+    try:
+        value = sealed.load(os.path.join(store.folder, FILE), _KIND, 1) or {"files": {}, "chunks": {}}
+        files = {
+            path: _Known(Fingerprint(*found), seen, {(offset, length): sha for offset, length, sha in spans})
+            for path, (found, seen, spans) in value["files"].items()
+        }
+        return files, {name: (sha, size) for name, (sha, size) in value["chunks"].items()}
+    except (sealed.Damaged, KeyError, TypeError, ValueError, AttributeError):
+        return {}, {}
