@@ -141,13 +141,13 @@ def _phrase(name: str, old: str | None, new: str | None, loader: str, first: boo
 
 
 def _trim(rows: Sequence[Row]) -> list[Row]:
-    """The newest rows of each step. A repeated key keeps its newest hit or miss only, so that edits stay in sight."""
+    """The newest rows of each step. Of equal ones only two stay, so that many hits do not push earlier edits out."""
     kept: list[Row] = []
-    seen: dict[tuple[str, str, str], set[tuple[str, bool]]] = {}
+    seen: dict[tuple[str, str, str], list[tuple[str, bool]]] = {}
     for row in sorted(rows, key=lambda row: row.build, reverse=True):
-        known = seen.setdefault(row.step, set())
-        if (row.key, row.hit) not in known and len(known) < _ROWS_PER_STEP:
-            known.add((row.key, row.hit))
+        known = seen.setdefault(row.step, [])
+        if len(known) < _ROWS_PER_STEP and known.count((row.key, row.hit)) < 2:
+            known.append((row.key, row.hit))
             kept.append(row)
     return kept[::-1]
 

@@ -216,7 +216,7 @@ def _difference(before: dict[str, str], after: dict[str, str]) -> str:
 
 
 def _row(file: _File) -> list[Any]:
-    return [file.print, file.seen, file.pieces]
+    return [list(file.print), file.seen, file.pieces]
 
 
 def _parse(row: list[Any]) -> _File:

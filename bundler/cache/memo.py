@@ -19,12 +19,12 @@ from ..graph.model import Model, Region
 from . import fingerprint, sealed
 from .fingerprint import Fingerprint
 from .keys import graph_digest
-from .store import Store
+from .store import FORMAT, Store
 
 FILE = "memo.json"
 _KIND = "memo"
 _FORGET_AFTER_DAYS = 30
-_MAX_CHUNKS = 10_000
+_MAX_RECIPES = 10_000
 _DAY_NS = 86_400_000_000_000
 Span = tuple[int, int]
 """Offset and length in a file, bytes."""
@@ -48,42 +48,42 @@ class Memo:
         self._store = store
         self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
-        self._stored, self._chunks = _read(store)
-        self._new_chunks: dict[str, tuple[str, int]] = {}
-        self._chunk_paths: dict[str, frozenset[str]] = {}
+        self._stored, self._recipes = _read(store)
+        self._new_recipes: set[str] = set()
 
-    # -- regions
+    # -- regions of files
 
-    def lookup(self, region: Region) -> str | None:
-        """sha256 of the region, if it is known without reading it."""
+    def digest(self, path: str, offset: int, length: int) -> str | None:
+        """sha256 of a region, if it is known without reading it."""
         with self._lock:
-            return self._of(region.path).spans.get((region.offset, region.length))
+            return self._of(path).spans.get((offset, length))
 
-    def learn(self, region: Region, digest: str) -> None:
-        """Remembers what the caller computed. It must have called `lookup` on the region before it read it."""
+    def remember(self, path: str, offset: int, length: int, digest: str) -> None:
+        """Takes over what the caller computed. It must have asked for `digest` before it read the region."""
         with self._lock:
-            known = self._of(region.path)
-            known.spans[region.offset, region.length] = digest
-            known.learned = True
+            known = self._of(path)
+            if known.spans.get((offset, length)) != digest:
+                known.spans[offset, length] = digest
+                known.learned = True
 
-    def digest(self, region: Region) -> str:
+    def sha256(self, region: Region) -> str:
         """sha256 of the region, read if it must be. OSError when the file is too short or gone."""
-        digest = self.lookup(region)
+        digest = self.digest(region.path, region.offset, region.length)
         if digest is None:
             digest = fingerprint.digest(region.path, region.offset, region.length)
-            self.learn(region, digest)
+            self.remember(region.path, region.offset, region.length, digest)
         return digest
 
-    def digests(self, regions: Sequence[Region]) -> tuple[str, ...]:
-        """sha256 of each region; two threads read (one alone leaves half of a disk's queue empty)."""
-        if all(self.lookup(region) for region in regions):
-            return tuple(self.digest(region) for region in regions)
+    def sha256_all(self, regions: Sequence[Region]) -> tuple[str, ...]:
+        """sha256 of each region; two threads read, as hashing is what takes the time."""
+        if all(self.digest(region.path, region.offset, region.length) for region in regions):
+            return tuple(map(self.sha256, regions))
         with ThreadPoolExecutor(2) as pool:
-            return tuple(pool.map(self.digest, regions))
+            return tuple(pool.map(self.sha256, regions))
 
     def graph(self, model: Model) -> str:
         """The graph digest of `model`: what step keys start from."""
-        return graph_digest(model.skeleton, self.digests([weight.region for weight in model.weights]))
+        return graph_digest(model.skeleton, self.sha256_all([weight.region for weight in model.weights]))
 
     def spans(self, path: str) -> dict[Span, str]:
         """All that is known of the file, as this build saw it."""
@@ -92,18 +92,17 @@ class Memo:
 
     # -- chunks
 
-    def chunk(self, recipe: Iterable[str]) -> tuple[str, int] | None:
-        """(sha256, bytes) of the chunk that these tensor digests and paddings, in this order, make."""
+    def recipe(self, digests: tuple[str, ...]) -> str | None:
+        """sha256 of the chunk that blobs with these digests make, each padded to the alignment."""
         with self._lock:
-            name = _recipe(recipe)
-            return self._new_chunks.get(name) or self._chunks.get(name)
+            return self._recipes.get(_name(digests))
 
-    def learn_chunk(self, recipe: Iterable[str], digest: str, size: int, paths: Iterable[str] = ()) -> None:
-        """`paths`: the files that the chunk's bytes came from. If one of them changes while the build runs, the
-        bytes may not be those of the recipe, and nothing is remembered."""
+    def remember_recipe(self, digests: tuple[str, ...], digest: str) -> None:
+        """To be called once the files that the blobs came from are known not to have changed meanwhile."""
         with self._lock:
-            self._new_chunks[_recipe(recipe)] = (digest, size)
-            self._chunk_paths[_recipe(recipe)] = frozenset(paths)
+            if self._recipes.get(_name(digests)) != digest:
+                self._recipes[_name(digests)] = digest
+                self._new_recipes.add(_name(digests))
 
     # -- the file
 
@@ -115,13 +114,12 @@ class Memo:
     def save(self) -> None:
         """Merges with what other builds saved meanwhile and writes once. Never fails a build."""
         with self._lock:
-            settled = {path for path in self._known if self._settled(path)}
-            chunks = {name: chunk for name, chunk in self._new_chunks.items() if self._chunk_paths[name] <= settled}
-            known = {path: known for path, known in self._known.items() if known.spans and path in settled}
-            if not (chunks.keys() - self._chunks.keys() or any(one.learned for one in known.values())):
+            known = {path: one for path, one in self._known.items() if one.spans and self._settled(path)}
+            if not self._new_recipes and not any(one.learned for one in known.values()):
                 return
-            stored, stored_chunks = _read(self._store)
-            self._store.put_record(FILE, _KIND, _as_json(stored | known, stored_chunks | chunks))
+            stored, recipes = _read(self._store)
+            recipes |= {name: self._recipes[name] for name in self._new_recipes}
+            self._store.put_record(FILE, _KIND, _as_json(stored | known, recipes))
 
     def _of(self, path: str) -> _Known:
         known = self._known.get(path)
@@ -149,27 +147,28 @@ class Memo:
         return all(fingerprint.digest(path, *span) == digest for span, digest in known.spans.items())
 
 
-def _recipe(parts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def _name(digests: tuple[str, ...]) -> str:
+    """One digest for many: a chunk of a thousand biases would fill the file with its recipe."""
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
-def _as_json(known: dict[str, _Known], chunks: dict[str, tuple[str, int]]) -> dict[str, Any]:
+def _as_json(known: dict[str, _Known], recipes: dict[str, str]) -> dict[str, Any]:
     oldest = fingerprint.now() - _FORGET_AFTER_DAYS * _DAY_NS
     files = {
-        path: [list(one.print), one.seen, [[*span, sha] for span, sha in one.spans.items()]]
+        path: [list(one.print), one.seen, [[*span, digest] for span, digest in one.spans.items()]]
         for path, one in known.items()
         if one.print is not None and one.seen > oldest
     }
-    return {"files": files, "chunks": dict(list(chunks.items())[-_MAX_CHUNKS:])}
+    return {"files": files, "recipes": dict(list(recipes.items())[-_MAX_RECIPES:])}
 
 
-def _read(store: Store) -> tuple[dict[str, _Known], dict[str, tuple[str, int]]]:
+def _read(store: Store) -> tuple[dict[str, _Known], dict[str, str]]:
     try:
-        value = sealed.load(os.path.join(store.folder, FILE), _KIND, 1) or {"files": {}, "chunks": {}}
+        value = sealed.load(os.path.join(store.folder, FILE), _KIND, FORMAT) or {"files": {}, "recipes": {}}
         files = {
-            path: _Known(Fingerprint(*found), seen, {(offset, length): sha for offset, length, sha in spans})
+            path: _Known(Fingerprint(*found), seen, {(offset, length): digest for offset, length, digest in spans})
             for path, (found, seen, spans) in value["files"].items()
         }
-        return files, {name: (sha, size) for name, (sha, size) in value["chunks"].items()}
+        return files, dict(value["recipes"])
     except (sealed.Damaged, KeyError, TypeError, ValueError, AttributeError):
         return {}, {}

@@ -84,8 +84,7 @@ class Steps:
             self.store.discard(self.store.blob_path(saved.model.digest), "it is no model")
             return None
         for weight, digest in zip(model.weights, digests, strict=True):
-            if self.memo.lookup(weight.region) is None:
-                self.memo.learn(weight.region, digest)
+            _remember(self.memo, weight.region, digest)
         return model, saved.record
 
     def save(self, key: Key, model: Model, record: Mapping[str, Any], source: Model) -> Model:
@@ -94,7 +93,7 @@ class Steps:
         """
         if not self.memo.unchanged(weight.region.path for weight in source.weights):
             return model  # edited while the step ran: nobody knows which bytes the loader saw
-        digests = self.memo.digests([weight.region for weight in model.weights])
+        digests = self.memo.sha256_all([weight.region for weight in model.weights])
         regions = self._regions(source)
         kept, places = self._pack(model, digests, regions)
         if kept is None and any(places[digest] != model_blob.IN_SOURCE for digest in digests):
@@ -109,7 +108,7 @@ class Steps:
 
     def _regions(self, source: Model) -> dict[str, Region]:
         regions = [weight.region for weight in source.weights]
-        return dict(zip(self.memo.digests(regions), regions, strict=True))
+        return dict(zip(self.memo.sha256_all(regions), regions, strict=True))
 
     def _pack(
         self, model: Model, digests: Sequence[str], regions: Mapping[str, Region]
@@ -140,8 +139,7 @@ class Steps:
         for weight, digest in zip(model.weights, digests, strict=True):
             region = regions.get(digest) or Region(path, places[digest], weight.region.length)
             weights.append(replace(weight, region=region))
-            if self.memo.lookup(region) is None:
-                self.memo.learn(region, digest)
+            _remember(self.memo, region, digest)
         return replace(model, weights=tuple(weights))
 
 
@@ -170,6 +168,10 @@ def as_json(saved: Saved) -> dict[str, Any]:
         "weights": [saved.weights.digest, saved.weights.size] if saved.weights else None,
         "record": dict(saved.record),
     }
+
+
+def _remember(memo: Memo, region: Region, digest: str) -> None:
+    memo.remember(region.path, region.offset, region.length, digest)
 
 
 def _copy(region: Region, writer: BlobWriter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 import click
@@ -12,6 +13,8 @@ from ..cache.location import cache_folder
 from ..cache.store import Store
 from ..catalogue import problem
 from ..errors import Problem, UsageError, printable
+from ..report.problems import print_problems
+from ..report.units import plural, size
 
 _MAX_LOADER = 24
 
@@ -40,8 +43,8 @@ def list_(store: Store, as_json: bool) -> None:
         _print_json({"folder": store.folder, "bytes": contents.size, "steps": rows})
         return
     for row in rows:
-        click.echo(f"{row['key'][:12]}  {_fit(row['loader'])}  {_bytes(row['bytes']):>9}  used {_ago(row['used'])}")
-    click.echo(f"{len(rows)} steps, {_bytes(contents.size)} in {store.folder}")
+        click.echo(f"{row['key'][:12]}  {_fit(row['loader'])}  {size(row['bytes']):>9}  used {_ago(row['used'])}")
+    click.echo(f"{plural(len(rows), 'step')}, {size(contents.size)} in {store.folder}")
     others = [os.path.basename(folder) for folder in gc.formats(store) if folder != store.folder]
     if others:
         click.echo(f"Other versions of mbundle left {', '.join(others)}; `mbundle cache clear` removes them too.")
@@ -58,9 +61,9 @@ def collect(store: Store, max_size: int | None, max_age: float | None, as_json: 
     A build does the same when it ends. What was used in the last 30 minutes stays.
     """
     default = gc.Limits()
-    size = default.size if max_size is None else max_size
+    most = default.size if max_size is None else max_size
     age = default.age if max_age is None else max_age * 86_400
-    _report(gc.collect(store, gc.Limits(size=size, age=age)), as_json)
+    _report(gc.collect(store, gc.Limits(size=most, age=age)), as_json)
 
 
 @cache.command("clear")
@@ -70,7 +73,7 @@ def clear(store: Store, as_json: bool) -> None:
     """Remove everything, except what a build that runs now may need."""
     collected = gc.clear(store)
     if collected.left:
-        what = f"{_bytes(collected.left)} of the cache were kept: a build is running."
+        what = f"{size(collected.left)} of the cache were kept: a build is running."
         _warn(problem("MB454", what, file=store.folder, severity="warning"))
     _report(collected, as_json)
 
@@ -99,9 +102,9 @@ def why(store: Store, name: str, as_json: bool) -> None:
 
 
 def _step(step: gc.Step, contents: gc.Contents) -> dict[str, Any]:
-    size = step.size + sum(contents.blobs[digest].size for digest in step.blobs if digest in contents.blobs)
+    nbytes = step.size + sum(contents.blobs[digest].size for digest in step.blobs if digest in contents.blobs)
     key = "".join(step.path.split(os.sep)[-2:]).removesuffix(".json")
-    return {"key": key, "loader": step.loader, "bytes": size, "used": round(step.used)}
+    return {"key": key, "loader": step.loader, "bytes": nbytes, "used": round(step.used)}
 
 
 def _reason(reason: explain.Reason) -> dict[str, Any]:
@@ -120,11 +123,11 @@ def _report(collected: gc.Collected, as_json: bool) -> None:
             {"steps": collected.steps, "blobs": collected.blobs, "freed": collected.freed, "left": collected.left}
         )
     else:
-        click.echo(f"Removed {collected.steps} steps, {_bytes(collected.freed)}; {_bytes(collected.left)} stay.")
+        click.echo(f"Removed {plural(collected.steps, 'step')}, {size(collected.freed)}; {size(collected.left)} stay.")
 
 
 def _warn(found: Problem) -> None:
-    click.echo(f"{found.severity}[{found.code}]: {printable(found.what, 400)}\n  fix: {found.fix}", err=True)
+    print_problems([found])
 
 
 def _print_json(value: dict[str, Any]) -> None:
@@ -138,22 +141,10 @@ def _fit(text: str) -> str:
     return f"{shown:<{_MAX_LOADER}}"
 
 
-def _bytes(count: int) -> str:
-    """Decimal units, as the size table has them."""
-    value = float(count)
-    for unit in ("B", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.2f} GB"
-
-
 def _ago(moment: float) -> str:
-    import time
-
     seconds = max(0.0, time.time() - moment)
-    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        count = int(seconds // size)
+    for length, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        count = int(seconds // length)
         if count:
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+            return f"{plural(count, unit)} ago"
     return "just now"
