@@ -147,7 +147,8 @@ def test_a_damaged_memo_is_an_empty_one(store: Store, data: bytes) -> None:
 
 
 def test_sealed_nonsense_is_an_empty_memo(store: Store) -> None:
-    for value in ([], {}, {"files": 3, "recipes": {}}, {"files": {"x": [1]}, "recipes": {}}):
+    values: list[object] = [[], {}, {"files": 3, "recipes": {}}, {"files": {"x": [1]}, "recipes": {}}]
+    for value in values:
         store.put_record(FILE, "memo", value)
         assert Memo(store).recipe(("a",)) is None
 

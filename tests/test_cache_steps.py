@@ -140,29 +140,33 @@ def swap(paths: list[Path]) -> None:
         path.write_bytes(data)
 
 
-DAMAGE: dict[str, Callable[[list[Path]], object]] = {
-    "truncate": lambda paths: [rewrite(path, lambda data: data[:-1]) for path in paths],
-    "flip": lambda paths: [
-        rewrite(path, lambda data: data[:-1] + bytes([data[-1] ^ 4]))  # the last byte: inside the content everywhere
-        for path in paths
-    ],
-    "empty": lambda paths: [rewrite(path, lambda data: b"") for path in paths],
+def each(change: Callable[[Path], None]) -> Callable[[list[Path]], None]:
+    def change_all(paths: list[Path]) -> None:
+        for path in paths:
+            change(path)
+
+    return change_all
+
+
+DAMAGE: dict[str, Callable[[list[Path]], None]] = {
+    "truncate": each(lambda path: rewrite(path, lambda data: data[:-1])),
+    "flip": each(lambda path: rewrite(path, lambda data: data[:-1] + bytes([data[-1] ^ 4]))),
+    "empty": each(lambda path: rewrite(path, lambda data: b"")),
     "swap": swap,
-    "delete": lambda paths: [path.unlink() for path in paths],
-    "version": lambda paths: [rewrite(path, lambda data: data.replace(b" 1 ", b" 9 ", 1) + b"") for path in paths],
+    "delete": each(Path.unlink),
+    "version": each(lambda path: rewrite(path, lambda data: data.replace(b" 1 ", b" 9 ", 1))),
 }
+# A blob has no version: it is its digest.
+DAMAGES = [(kind, name) for kind in ("blobs", "steps") for name in DAMAGE if (kind, name) != ("blobs", "version")]
 
 
-@pytest.mark.parametrize("kind", ["blobs", "steps"])
-@pytest.mark.parametrize("name", DAMAGE)
+@pytest.mark.parametrize(("kind", "name"), DAMAGES)
 def test_damage_of_every_kind_is_a_miss_and_heals(
     tmp_path: Path, steps: Steps, source: Model, told: list[Problem], kind: str, name: str
 ) -> None:
     other = Key("f" * 64, {"loader": "other"})
     steps.save(KEY, result_of_a_step(steps), RECORD, source)
     steps.save(other, result_of_a_step(steps, [NEW * 2]), {"step": "other"}, source)
-    if (kind, name) == ("blobs", "version"):
-        pytest.skip("a blob has no version: it is its digest")
     DAMAGE[name](files_of(steps.store, kind))
     build = again(tmp_path, told)
     both = [build.load(key, source) for key in (KEY, other)]
