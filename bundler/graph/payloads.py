@@ -7,8 +7,9 @@ that moves tensors about (lifting, conversion) only moves those references.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 from ..errors import BugError
 from .model import INLINE_BELOW, Region
@@ -26,7 +27,6 @@ class Payloads:
     scratch: str
     regions: list[Region] = field(default_factory=list)
     _spill: str = ""
-    _end: int = 0
 
     def region(self, tensor: Any) -> Region | None:
         """The bytes of a TensorProto that refers to us; None for every other tensor."""
@@ -62,14 +62,17 @@ class Payloads:
             tensor.raw_data = read_region(region)
 
     def _write(self, data: bytes) -> Region:
+        return self.spill(lambda file: file.write(data))
+
+    def spill(self, write: Callable[[BinaryIO], object]) -> Region:
+        """The region of the scratch file that `write` appends to it."""
         if not self._spill:
             self._spill = new_file(self.scratch, "tensors")
         with open(self._spill, "ab") as file:
-            file.write(bytes(-self._end % _ALIGN))
-            start = self._end + -self._end % _ALIGN
-            file.write(data)
-        self._end = start + len(data)
-        return Region(self._spill, start, len(data))
+            file.write(bytes(-file.tell() % _ALIGN))
+            start = file.tell()
+            write(file)
+            return Region(self._spill, start, file.tell() - start)
 
 
 def new_file(folder: str, stem: str) -> str:
