@@ -23,7 +23,7 @@ from .visit import tensors
 from .walk import Walk
 from .write import graph_file
 
-_TOKEN = "#"
+_TOKEN = "weight:"
 _RESULT = "the edited model"
 
 
