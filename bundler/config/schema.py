@@ -86,10 +86,13 @@ class OutputSpec:
 
 @dataclass(frozen=True, slots=True)
 class ChunkSpec:
-    """Bytes. `min_size` <= `max_size`; a tensor larger than `max_size` is cut into parts of that size."""
+    """Bytes. `min_size` <= `max_size`; a tensor larger than `max_size` is cut into parts of that size.
 
-    min_size: int = 4 << 20
-    max_size: int = 16 << 20
+    The defaults are what `benchmarks/update.py` settled on; docs/chunks.md has the figures.
+    """
+
+    min_size: int = 128 << 10
+    max_size: int = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)

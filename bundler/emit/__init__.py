@@ -1,0 +1,1 @@
+"""From finished pieces to a folder that is, at every moment, one complete build."""

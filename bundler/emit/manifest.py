@@ -1,0 +1,173 @@
+"""model-manifest.json: what a build consists of. docs/manifest.md explains it, docs/manifest.schema.json defines it.
+
+Deterministic: sorted keys, no times, no absolute paths, one line, a line feed at the end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from ..catalogue import problem
+from ..chunks.placement import DataFile
+from ..errors import InputError
+from ..graph.model import Port
+
+VERSION = 1
+SIZE_LIMIT = 64 << 20
+"""Bytes of a manifest that we are willing to read. A model with 10,000 tensors has one of 0.3 MB."""
+
+Load = Literal["lazy", "idle", "eager"]
+
+
+class FileRef(NamedTuple):
+    """A file in assets/."""
+
+    file: str
+    nbytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssetFile:
+    """A file that an entry ships beside its model. `name`: what the app asks for, its name before the build."""
+
+    name: str
+    ref: FileRef
+
+
+@dataclass(frozen=True, slots=True)
+class Requires:
+    """What a browser must offer to run a variant. `memory`: bytes of weights and graph."""
+
+    ops: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    shader_f16: bool
+    ir_version: int
+    opset: int
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`nbytes`: over the network, graph and chunks. The others: against the source's outputs, None: not measured."""
+
+    nbytes: int
+    max_error: float | None = None
+    cosine: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    name: str
+    graph: FileRef
+    data: tuple[DataFile, ...]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    requires: Requires
+    measured: Measured
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`variants`: in the order in which the runtime tries them."""
+
+    variants: tuple[Variant, ...]
+    load: Load = "lazy"
+    assets: tuple[AssetFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    entries: Mapping[str, Entry]
+    generator: str
+
+    def files(self) -> dict[str, FileRef]:
+        """Every file in assets/ that the manifest names, by name."""
+        found: dict[str, FileRef] = {}
+        for entry in self.entries.values():
+            found.update((asset.ref.file, asset.ref) for asset in entry.assets)
+            for variant in entry.variants:
+                found[variant.graph.file] = variant.graph
+                chunks = (chunk for file in variant.data for chunk in file.chunks)
+                found.update((chunk.file, FileRef(chunk.file, chunk.nbytes, chunk.sha256)) for chunk in chunks)
+        return found
+
+    def to_bytes(self) -> bytes:
+        import orjson  # here: reading a manifest does not need it
+
+        return orjson.dumps(_manifest(self), option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+
+
+def read_manifest(path: str) -> Manifest:
+    """The manifest at `path`, a file or an output folder. Nothing in it is trusted. InputError MB420-MB422."""
+    from .manifest_reader import parse
+
+    if os.path.isdir(path):
+        path = os.path.join(path, "model-manifest.json")
+    try:
+        with open(path, "rb") as file:
+            data = file.read(SIZE_LIMIT + 1)
+    except OSError as error:
+        raise InputError(problem("MB420", f"It cannot be read: {error.strerror}.", file=path)) from error
+    return parse(data, path)
+
+
+def _manifest(manifest: Manifest) -> dict[str, Any]:
+    entries = {name: _entry(entry) for name, entry in manifest.entries.items()}
+    return {"version": VERSION, "generator": manifest.generator, "entries": entries}
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    assets = [{"name": asset.name, **_ref(asset.ref)} for asset in entry.assets]
+    return {"load": entry.load, "assets": assets, "variants": [_variant(variant) for variant in entry.variants]}
+
+
+def _variant(variant: Variant) -> dict[str, Any]:
+    return {
+        "name": variant.name,
+        "graph": _ref(variant.graph),
+        "data": [_data(file) for file in variant.data],
+        "inputs": [_port(port) for port in variant.inputs],
+        "outputs": [_port(port) for port in variant.outputs],
+        "requires": _requires(variant.requires),
+        "measured": _measured(variant.measured),
+    }
+
+
+def _ref(ref: FileRef) -> dict[str, Any]:
+    return {"file": ref.file, "bytes": ref.nbytes, "sha256": ref.sha256}
+
+
+def _data(file: DataFile) -> dict[str, Any]:
+    return {
+        "path": file.path,
+        "bytes": file.nbytes,
+        "chunks": [
+            {"file": chunk.file, "offset": chunk.offset, "bytes": chunk.nbytes, "sha256": chunk.sha256}
+            for chunk in file.chunks
+        ],
+        "tensors": [number for place in file.tensors for number in place],
+    }
+
+
+def _port(port: Port) -> dict[str, Any]:
+    return {"name": port.name, "dtype": port.dtype, "shape": None if port.shape is None else list(port.shape)}
+
+
+def _requires(requires: Requires) -> dict[str, Any]:
+    return {
+        "ops": list(requires.ops),
+        "dtypes": list(requires.dtypes),
+        "shaderF16": requires.shader_f16,
+        "irVersion": requires.ir_version,
+        "opset": requires.opset,
+        "memory": requires.memory,
+    }
+
+
+def _measured(measured: Measured) -> dict[str, Any]:
+    optional = {"maxError": measured.max_error, "cosine": measured.cosine}
+    return {"bytes": measured.nbytes, **{key: value for key, value in optional.items() if value is not None}}
