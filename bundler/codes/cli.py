@@ -20,6 +20,11 @@ CLI: dict[str, Diagnostic] = {
         "`mbundle inspect` shows .onnx files, manifests and output folders, and never runs a config.",
         "Name an .onnx file, a model-manifest.json or a folder that holds one.",
     ),
+    "MB193": Diagnostic(
+        "trace not written",
+        "`--profile` was asked for, but its file cannot be written. The build itself is done.",
+        "Name a file in a folder that you may write to: `--profile FILE`.",
+    ),
     "MB900": Diagnostic(
         "a bug in mbundle",
         "An invariant of mbundle itself does not hold.",

@@ -73,6 +73,10 @@ class Progress:
                 thread = threading.current_thread().name
                 self.spans.append(Span(name, started - self.origin, ended - started, thread))
 
+    def elapsed(self) -> float:
+        """Seconds since the build began, to the millisecond."""
+        return round(time.monotonic() - self.origin, 3)
+
     def line(self, text: str = "") -> None:
         """One permanent line for people."""
         if self._quiet:

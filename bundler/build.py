@@ -1,0 +1,316 @@
+"""The pipeline, from a config to an output folder: the only place that knows all stages.
+
+The main process moves weights from mapped files into chunks; whatever parses a model is a child process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from . import __version__, process
+from .cache import fresh
+from .cache.explain import History
+from .cache.location import cache_folder
+from .cache.memo import Memo
+from .cache.steps import Steps
+from .cache.store import Store
+from .chunks import names
+from .chunks.label import VariantId
+from .chunks.placement import Placement
+from .chunks.write import write_chunks
+from .config.schema import BuildConfig, EntrySpec, VariantSpec
+from .emit.describe import put_asset, put_graph, variant
+from .emit.loader import render, runtime_files
+from .emit.manifest import Entry, FileRef, Manifest
+from .emit.transaction import Committed, Transaction
+from .errors import InputError, Interrupted, MbundleError, OutputError, Problem, merge
+from .graph.read import ReadPolicy, ReadResult
+from .graph.write import graph_file
+from .loaders.caching import CachedSteps
+from .loaders.chain import NoCache, Reference, StepCache, Workshop, run_chain
+from .process import Limits
+from .report.progress import Progress
+from .stats import BuiltEntry, BuiltVariant, Emitted, build_stats
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    """Entries that are read and optimised at the same time."""
+    cache_dir: str | None = None
+    use_cache: bool = True
+
+
+def build(config: BuildConfig, options: BuildOptions, progress: Progress) -> dict[str, Any]:
+    """Builds what `config` says into its output folder; returns the stats (`stats.build_stats`).
+
+    Raises MbundleError with every problem of every entry; the output folder is then as it was.
+    """
+    last = fresh.check(config)
+    if last.fresh and options.use_cache:
+        return dict(last.table) | {"fresh": True, "seconds": progress.elapsed(), "returning": 0}
+    with _Build(config, options, progress) as job:
+        with progress.span("reading sources"):
+            sources = job.read_sources()
+        with progress.span("running loaders"):
+            entries = job.run_loaders(sources)
+        with job.transaction(entries) as output:
+            with progress.span("writing chunks"):
+                placements = job.write_chunks(entries, output)
+            with progress.span("writing graphs"):
+                graphs = job.write_graphs(entries, placements, output)
+            with progress.span("committing"):
+                committed = job.commit(entries, placements, graphs, output)
+        return job.finish(entries, placements, graphs, committed)
+
+
+class _Build:
+    """What the steps of one build share."""
+
+    def __init__(self, config: BuildConfig, options: BuildOptions, progress: Progress) -> None:
+        self.config, self.options, self.progress = config, options, progress
+        self.warnings: list[Problem] = []
+
+    def __enter__(self) -> _Build:
+        self._exit = ExitStack()
+        with ExitStack() as stack:
+            config = self.config
+            self.watched = fresh.Watched((entry.source_path for entry in config.entries), config.config_inputs)
+            process.warm(_preload(config))
+            self.store = stack.enter_context(Store(cache_folder(config.root, self.options.cache_dir), self.warn))
+            self.memo = Memo(self.store)
+            self.history = History(self.store)
+            self.scratch = self.store.scratch("build")
+            self._exit = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+        process.stop()
+
+    def warn(self, warning: Problem) -> None:
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+
+    def read_sources(self) -> dict[str, ReadResult]:
+        """Entry name -> its model. Entries of the same file and policy share one reading."""
+        return _gather(self.options.jobs, self.config.entries, self._read, lambda entry: entry.name)
+
+    def _read(self, entry: EntrySpec) -> ReadResult:
+        output = self.config.output
+        policy = ReadPolicy(
+            root=self.config.root,
+            scratch=self.store.scratch("read"),
+            allow=entry.allow_external,
+            external_ops=entry.external_ops,
+            max_opset=output.max_opset,
+            max_ir=output.max_ir_version,
+        )
+        size = os.path.getsize(entry.source_path)
+        with self.progress.span(f"{entry.name}: reading {entry.source}"), _about(entry):
+            result: ReadResult = process.run(
+                "bundler.graph.read:read_model",
+                entry.source_path,
+                policy,
+                limits=Limits.for_model(size),
+                label=f"reading {entry.name}",
+                tmp=self.scratch,
+            )
+        with self.progress.span(f"{entry.name}: checking"), _about(entry):
+            process.run(
+                "bundler.graph.gates:check",
+                result.model,
+                entry.external_ops,
+                limits=Limits.for_model(result.model.nbytes),
+                label=f"checking {entry.name}",
+                tmp=self.scratch,
+            )
+        return result
+
+    def run_loaders(self, sources: Mapping[str, ReadResult]) -> list[BuiltEntry]:
+        built = _gather(
+            self.options.jobs,
+            self.config.entries,
+            lambda entry: self._optimise(entry, sources[entry.name]),
+            lambda entry: entry.name,
+        )
+        return [built[entry.name] for entry in self.config.entries]
+
+    def _optimise(self, entry: EntrySpec, source: ReadResult) -> BuiltEntry:
+        reference = Reference(entry, source.model, self._workshop(NoCache()))
+        variants = tuple(self._variant(entry, spec, source, reference) for spec in entry.variants)
+        return BuiltEntry(entry, source.model, source.files, source.notes, variants)
+
+    def _variant(self, entry: EntrySpec, spec: VariantSpec, source: ReadResult, reference: Reference) -> BuiltVariant:
+        steps = Steps(self.store, self.memo)
+        cache = CachedSteps(steps, self.memo, self.history, self.config.root, entry.name, spec.name)
+        shop = self._workshop(cache if self.options.use_cache else NoCache())
+        with self.progress.span(f"{entry.name}/{spec.name}: {', '.join(step.name for step in spec.steps) or 'as is'}"):
+            result = run_chain(entry, spec, source.model, shop, reference)
+        return BuiltVariant(spec.name, result.model, result.records)
+
+    def _workshop(self, cache: StepCache) -> Workshop:
+        config = self.config
+        return Workshop(
+            root=config.root,
+            config_file=config.config_file,
+            mode=config.mode,
+            scratch=self.scratch,
+            cache=cache,
+            target_ir=config.output.max_ir_version,
+            target_opset=config.output.max_opset,
+            told=lambda label, line: self.progress.line(f"  {label}: {line}"),
+        )
+
+    def transaction(self, entries: Sequence[BuiltEntry]) -> Transaction:
+        fresh.forget(self.config)
+        return Transaction(
+            self.config.output.dir,
+            self.config.root,
+            _inputs(self.config, entries),
+            memo=self.memo,
+            keep=self.config.output.keep,
+            waiting=self.progress.line,
+        )
+
+    def write_chunks(self, entries: Iterable[BuiltEntry], output: Transaction) -> dict[VariantId, Placement]:
+        models = {(entry.spec.name, one.name): one.model for entry in entries for one in entry.variants}
+        return write_chunks(models, self.config.chunks, output, self.memo)
+
+    def write_graphs(
+        self, entries: Iterable[BuiltEntry], placements: Mapping[VariantId, Placement], output: Transaction
+    ) -> dict[VariantId, FileRef]:
+        graphs = {}
+        for entry in entries:
+            for one in entry.variants:
+                key = (entry.spec.name, one.name)
+                graphs[key] = put_graph(output, *key, graph_file(one.model, placements[key].places))
+        return graphs
+
+    def commit(
+        self,
+        entries: Iterable[BuiltEntry],
+        placements: Mapping[VariantId, Placement],
+        graphs: Mapping[VariantId, FileRef],
+        output: Transaction,
+    ) -> Committed:
+        """Manifest, runtime and generated loader, then the one moment in which the new build becomes the current one."""
+        import hashlib
+
+        described = {entry.spec.name: _described(entry, placements, graphs, output) for entry in entries}
+        manifest = Manifest(described, f"mbundle {__version__}")
+        data = manifest.to_bytes()
+        sha256 = hashlib.sha256(data).hexdigest()
+        folder, modules = runtime_files()
+        for name, content in modules.items():
+            output.put(f"{folder}/{name}", content)
+        pointers = render(
+            manifest.as_json(), names.manifest(sha256), sha256, len(data), base=self.config.output.base
+        )
+        return output.commit(pointers, data)
+
+    def finish(
+        self,
+        entries: Sequence[BuiltEntry],
+        placements: Mapping[VariantId, Placement],
+        graphs: Mapping[VariantId, FileRef],
+        committed: Committed,
+    ) -> dict[str, Any]:
+        """Remembers the build; nothing in here can undo it."""
+        for warning in committed.warnings:
+            self.warn(warning)
+        self.memo.save()
+        self.history.save()
+        files = [Emitted(name, mark.nbytes, name in committed.written) for name, mark in sorted(committed.files.items())]
+        warnings = [warning.as_json() for warning in self.warnings]
+        stats = build_stats(self.config, entries, placements, graphs, files, warnings)
+        out = self.config.output.dir
+        fresh.record(
+            self.config,
+            self.watched,
+            inputs=_inputs(self.config, entries),
+            outputs={os.path.join(out, name): mark.sha256 for name, mark in committed.files.items()},
+            table=stats,
+            memo=self.memo,
+        )
+        returning = sum(file.nbytes for file in files if file.written) if committed.updated else None
+        return stats | {"fresh": False, "seconds": self.progress.elapsed(), "returning": returning}
+
+
+def _preload(config: BuildConfig) -> tuple[str, ...]:
+    """What the children of this build will import; the server imports it while the main process reads the config."""
+    steps = {step.name for entry in config.entries for one in entry.variants for step in one.steps}
+    onnxsim = ("onnxsim",) if "simplify" in steps else ()
+    return ("onnx", "onnxruntime", "bundler.graph.read", "bundler.graph.gates", *onnxsim)
+
+
+def _inputs(config: BuildConfig, entries: Iterable[BuiltEntry]) -> list[str]:
+    """Absolute paths of every file that the build reads, so that none is overwritten and each change is noticed."""
+    files = {*config.config_inputs}
+    for entry in entries:
+        files |= {*entry.files, entry.spec.source_path, *entry.spec.assets}
+        if entry.spec.golden:
+            files.add(entry.spec.golden.path)
+    return sorted(files)
+
+
+def _described(
+    entry: BuiltEntry,
+    placements: Mapping[VariantId, Placement],
+    graphs: Mapping[VariantId, FileRef],
+    output: Transaction,
+) -> Entry:
+    variants = []
+    for one in entry.variants:
+        key = (entry.spec.name, one.name)
+        compared = [record for record in one.records if record.status in ("ok", "cached")]
+        last = compared[-1] if compared else None
+        figures = (last.max_error, last.cosine) if last else (None, None)
+        variants.append(variant(one.name, one.model, graphs[key], placements[key], *figures))
+    assets = tuple(put_asset(output, path) for path in entry.spec.assets)
+    return Entry(tuple(variants), entry.spec.load, assets)
+
+
+@contextmanager
+def _about(entry: EntrySpec) -> Iterator[None]:
+    """Errors raised inside name the entry."""
+    from dataclasses import replace
+
+    try:
+        yield
+    except MbundleError as error:
+        named = (replace(p, entry=p.entry or entry.name, file=p.file or entry.source) for p in error.problems)
+        raise (InputError if type(error) is not Interrupted else Interrupted)(*named) from error
+
+
+def _gather(jobs: int, items: Sequence[T], work: Callable[[T], R], name: Callable[[T], str]) -> dict[str, R]:
+    """`work` on all items, also after one failed; raises one error with all their problems, in the items' order."""
+    results: dict[str, R] = {}
+    errors: list[MbundleError] = []
+    with ThreadPoolExecutor(max(1, jobs), thread_name_prefix="entry") as pool:
+        futures = [(name(item), pool.submit(work, item)) for item in items]
+        try:
+            for key, future in futures:
+                try:
+                    results[key] = future.result()
+                except (Interrupted, OutputError):
+                    raise
+                except MbundleError as error:
+                    errors.append(error)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            process.stop()
+            raise
+    if errors:
+        raise merge(errors)
+    return results
+
+

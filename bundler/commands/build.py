@@ -1,0 +1,103 @@
+"""`mbundle build`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from ..report.progress import Progress
+
+_PROFILE = "mbundle-trace.json"
+
+
+@click.command()
+@click.option("--config", "-c", default="model.config.py", show_default=True, help="The config file.")
+@click.option("--mode", default="production", show_default=True, help="production or development.")
+@click.option("--jobs", "-j", type=click.IntRange(1, 256), help="Entries worked on at a time. [default: all cores]")
+@click.option("--cache-dir", help="Folder of the cache. [default: $MBUNDLE_CACHE_DIR, else .mbundle/cache]")
+@click.option("--no-cache", is_flag=True, help="Run every step, even where its result is known.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object to stdout.")
+@click.option("--profile", is_flag=False, flag_value=_PROFILE, metavar="[FILE]", help="Write a trace for Perfetto.")
+def build(
+    config: str, mode: str, jobs: int | None, cache_dir: str | None, no_cache: bool, as_json: bool, profile: str | None
+) -> None:
+    """Build every entry of model.config.py into the output folder.
+
+    When nothing changed since the last build, nothing is done. A build that fails leaves the output as it was.
+    """
+    with Progress(quiet=as_json) as progress:
+        progress.line(_headline(mode))
+        stats = _built(progress, config, mode, jobs, cache_dir, no_cache)
+    _write_profile(profile, progress)
+    _report(stats, as_json)
+
+
+def _built(
+    progress: Progress, config: str, mode: str, jobs: int | None, cache_dir: str | None, no_cache: bool
+) -> dict[str, Any]:
+    from ..build import BuildOptions, build
+    from ..config.load import load_config
+
+    with progress.span("reading the config"):
+        settings = load_config(config, mode, "build")
+    options = BuildOptions(jobs or os.cpu_count() or 1, cache_dir, not no_cache)
+    stats = build(settings, options, progress)
+    _write_stats(settings.root, stats)
+    return stats
+
+
+def _headline(mode: str) -> str:
+    from .. import __version__
+    from ..report.style import stderr_style
+
+    style = stderr_style()
+    return f"{style.cyan(f'mbundle v{__version__}')} {style.green(f'building for {mode}...')}"
+
+
+def _write_stats(root: str, stats: dict[str, Any]) -> None:
+    """`.mbundle/stats.json`: the facts of the last build, times included. A convenience; failing to write it is none."""
+    import contextlib
+
+    from ..cache.location import WORK_FOLDER
+
+    if not stats["fresh"]:
+        with contextlib.suppress(OSError), open(os.path.join(root, WORK_FOLDER, "stats.json"), "wb") as file:
+            file.write(_json(stats))
+
+
+def _write_profile(path: str | None, progress: Progress) -> None:
+    if path is None:
+        return
+    from ..catalogue import problem
+    from ..errors import OutputError
+
+    try:
+        with open(path, "wb") as file:
+            file.write(_json(progress.trace()))
+    except OSError as error:
+        raise OutputError(problem("MB193", f"The trace was not written: {error.strerror}.", file=path)) from error
+    progress.line(f"trace written to {path}; open it at ui.perfetto.dev or chrome://tracing")
+
+
+def _report(stats: dict[str, Any], as_json: bool) -> None:
+    from ..errors import Problem
+    from ..report.problems import print_problems
+    from ..report.style import stderr_style
+    from ..report.summary import summary_lines
+
+    if as_json:
+        sys.stdout.write(_json(stats).decode() + "\n")
+        return
+    sys.stderr.write("\n".join(summary_lines(stats, stderr_style())) + "\n")
+    if stats["warnings"] and not stats["fresh"]:
+        sys.stderr.write("\n")
+        print_problems([Problem(**warning) for warning in stats["warnings"]])
+
+
+def _json(value: Any) -> bytes:
+    import orjson
+
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2)

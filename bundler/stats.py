@@ -1,0 +1,146 @@
+"""The build's result as plain data: what `--json` prints, `.mbundle/stats.json` holds and the table shows.
+
+Times live here and never in the output folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .chunks.label import VariantId
+from .chunks.placement import Placement
+from .config.schema import BuildConfig, EntrySpec
+from .emit.manifest import FileRef
+from .graph.model import Model
+from .loaders.record import StepRecord
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltVariant:
+    name: str
+    model: Model
+    records: tuple[StepRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltEntry:
+    """`files`: real paths of all files of the source that were read, the model first."""
+
+    spec: EntrySpec
+    source: Model
+    files: tuple[str, ...]
+    notes: tuple[str, ...]
+    variants: tuple[BuiltVariant, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """One file of the new generation, below the output folder."""
+
+    file: str
+    nbytes: int
+    written: bool
+
+
+def build_stats(
+    config: BuildConfig,
+    entries: Sequence[BuiltEntry],
+    placements: Mapping[VariantId, Placement],
+    graphs: Mapping[VariantId, FileRef],
+    files: Iterable[Emitted],
+    warnings: Iterable[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """See the module's header; sizes in bytes, times in seconds. `seconds` and `fresh` are the caller's."""
+    labels = _labels(entries, placements, graphs)
+    rows = [_file(file, labels) for file in files]
+    records = [record for entry in entries for variant in entry.variants for record in variant.records]
+    return {
+        "version": VERSION,
+        "ok": True,
+        "mode": config.mode,
+        "outDir": os.path.relpath(config.output.dir, config.root),
+        "entries": [_entry(entry, placements, graphs) for entry in entries],
+        "files": rows,
+        "steps": {"total": len(records), "cached": sum(record.cached for record in records)},
+        "warnings": list(warnings),
+    }
+
+
+def _entry(
+    entry: BuiltEntry, placements: Mapping[VariantId, Placement], graphs: Mapping[VariantId, FileRef]
+) -> dict[str, Any]:
+    return {
+        "name": entry.spec.name,
+        "source": entry.spec.source,
+        "bytes": sum(os.path.getsize(path) for path in entry.files),
+        "nodes": entry.source.nodes,
+        "notes": list(entry.notes),
+        "variants": [
+            {
+                "name": variant.name,
+                "bytes": wire_bytes(placements[entry.spec.name, variant.name], graphs[entry.spec.name, variant.name]),
+                "nodes": variant.model.nodes,
+                "ops": dict(variant.model.ops),
+                "steps": [_step(record) for record in variant.records],
+            }
+            for variant in entry.variants
+        ],
+    }
+
+
+def _step(record: StepRecord) -> dict[str, Any]:
+    return {
+        "step": record.step,
+        "status": record.status,
+        "bytesBefore": record.bytes_before,
+        "bytesAfter": record.bytes_after,
+        "nodesBefore": record.nodes_before,
+        "nodesAfter": record.nodes_after,
+        "seconds": record.seconds,
+        "maxError": record.max_error,
+        "cosine": record.cosine,
+        "note": record.note,
+    }
+
+
+def wire_bytes(placement: Placement, graph: FileRef) -> int:
+    """Bytes that a first visit downloads for one variant: graph and chunks, each file once."""
+    chunks = {chunk.file: chunk.nbytes for data in placement.data for chunk in data.chunks}
+    return graph.nbytes + sum(chunks.values())
+
+
+def _labels(
+    entries: Sequence[BuiltEntry], placements: Mapping[VariantId, Placement], graphs: Mapping[VariantId, FileRef]
+) -> dict[str, tuple[str, str]]:
+    """File in assets/ -> (kind, whom it serves)."""
+    users: dict[str, list[str]] = {}
+    kinds: dict[str, str] = {}
+    for (entry, variant), placement in placements.items():
+        names = {chunk.file for data in placement.data for chunk in data.chunks}
+        kinds |= dict.fromkeys(names, "weights") | {graphs[entry, variant].file: "graph"}
+        for name in (*names, graphs[entry, variant].file):
+            users.setdefault(name, []).append(f"{entry}/{variant}")
+    return {f"assets/{name}": (kinds[name], _users(users[name])) for name in users}
+
+
+def _users(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"shared by {len(names)}"
+
+
+def _file(file: Emitted, labels: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    kind, users = labels.get(file.file, ("other", ""))
+    label = f"{kind}, {users}" if users else _other(file.file)
+    return {"file": file.file, "bytes": file.nbytes, "kind": kind, "label": label, "written": file.written}
+
+
+def _other(file: str) -> str:
+    if file.startswith("runtime-"):
+        return "runtime"
+    if file.startswith("assets/"):
+        return "manifest" if file.startswith("assets/manifest-") else "asset"
+    return "manifest" if file.endswith(".json") else "loader"
