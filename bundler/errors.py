@@ -58,6 +58,8 @@ class MbundleError(Exception):
 
 class ConfigError(MbundleError):
     exit_status = 2
+    inputs: tuple[str, ...] = ()
+    """Absolute paths whose change makes another try worth while; for watch mode."""
 
 
 class UsageError(MbundleError):

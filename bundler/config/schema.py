@@ -19,9 +19,11 @@ class LoaderSpec:
     """Every option with its value (defaults filled in), sorted; JSON values only."""
     kind: Literal["builtin", "plugin", "function"] = "builtin"
     where: str = ""
-    """For functions: path into the config, "entries.icons.use[1]", for the child that evaluates the config again."""
+    """For functions: "icons/use/1" or "icons/variants/q8/0", for the child that evaluates the config again.
+
+    Slashes, because names may hold dots."""
     digest: str = ""
-    """For functions and plugins: sha256 of their source file(s). Part of the cache key."""
+    """For functions and plugins: sha256 of all code that decides what they do. Part of the cache key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,27 @@
+"""The loaders that a config calls. A new one is a file with a frozen dataclass, and its two lines here.
+
+These modules are imported by every config: nothing heavy at their top level. A name that is not built in is looked
+up among the installed entry points `mbundle.loaders`, only then.
+"""
+
+from typing import TYPE_CHECKING
+
+from ..config.declare import constructor
+from .quantize_dynamic import QuantizeDynamic
+from .simplify import Simplify
+
+quantize_dynamic = constructor(QuantizeDynamic)
+simplify = constructor(Simplify)
+
+__all__ = ["quantize_dynamic", "simplify"]
+
+if not TYPE_CHECKING:  # to a type checker this would make every misspelt loader an Any
+
+    def __getattr__(name: str) -> object:
+        from importlib.util import find_spec
+
+        if name.startswith("_") or find_spec(f"{__name__}.{name}"):  # a module of ours: the import goes on to it
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from .registry import installed
+
+        return installed(name)

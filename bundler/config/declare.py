@@ -1,0 +1,211 @@
+"""The words of model.config.py.
+
+To an editor or type checker the classes look like dataclasses: a misspelt option is underlined. At run time they
+only record what they were given and where; `validate.py` judges all of it at once, so that a user sees every
+mistake in one run instead of the first one as a TypeError.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import (
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    NoReturn,
+    ParamSpec,
+    Protocol,
+    TypeAlias,
+    dataclass_transform,
+    overload,
+)
+
+from .site import Site
+
+Mode: TypeAlias = Literal["development", "production"]
+PathText: TypeAlias = str | os.PathLike[str]
+P = ParamSpec("P")
+
+
+class ConfigEnv(NamedTuple):
+    """What a function config is called with."""
+
+    command: str
+    """The verb on the command line: "build", "watch", "serve", ..."""
+    mode: Mode
+    root: str
+    """Absolute folder of the config file."""
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class Declaration:
+    """Base of what a user writes. `given` holds the options as they came, `extra` positional ones too many."""
+
+    options: ClassVar[tuple[str, ...]] = ()
+    required: ClassVar[tuple[str, ...]] = ()
+    positional: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, *, kw_only: bool = True) -> None:
+        cls.options = tuple(cls.__annotations__)
+        cls.required = tuple(name for name in cls.options if not hasattr(cls, name))
+        cls.positional = () if kw_only else cls.options
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        placed = dict(zip(self.positional, args, strict=False))
+        self.__dict__.update(
+            placed | given,
+            _given=placed | given,
+            _extra=args[len(self.positional) :],
+            _twice=tuple(name for name in placed if name in given),
+            _site=Site.of_caller(),
+        )
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} cannot be changed once it is made: pass {name}= when you make it")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self.__dict__['_given'])})"
+
+
+class AppliesToModel(Protocol):
+    """A loader of your own, as an object: see `bundler.loaders.base.Loader`."""
+
+    def apply(self, model: Any, context: Any, /) -> Any: ...
+
+
+class LoaderCall:
+    """What `simplify(...)` and the other loaders return inside a config: the call, written down and not yet judged."""
+
+    __slots__ = ("args", "given", "of", "site")
+
+    def __init__(self, of: LoaderConstructor, args: tuple[Any, ...], given: dict[str, Any]) -> None:
+        self.of = of
+        self.args = args
+        self.given = given
+        self.site = Site.of_caller()
+
+    def __repr__(self) -> str:
+        return f"{self.of.name}({', '.join(self.given)})"
+
+
+class LoaderConstructor:
+    """A loader before it is called, as a config imports it; an object, so that `use=[simplify]` is told apart."""
+
+    __slots__ = ("kind", "loader", "name", "suggestion")
+
+    def __init__(
+        self, name: str, loader: type | None, kind: Literal["builtin", "plugin"] = "builtin", suggestion: str = ""
+    ) -> None:
+        self.name = name
+        self.loader = loader
+        """None: no loader has that name; `suggestion` then says what to do."""
+        self.kind: Literal["builtin", "plugin"] = kind
+        self.suggestion = suggestion
+
+    def __call__(self, *args: Any, **given: Any) -> LoaderCall:
+        return LoaderCall(self, args, given)
+
+    def __repr__(self) -> str:
+        return f"<loader {self.name}>"
+
+
+def constructor(loader: Callable[P, object]) -> Callable[P, LoaderCall]:
+    """What a config calls to use the loader class `loader`; to editors it has the class's own signature."""
+    return LoaderConstructor(loader.name, loader)  # type: ignore[attr-defined,arg-type]
+
+
+Step: TypeAlias = LoaderCall | AppliesToModel | Callable[[Any], Any] | Callable[[Any, Any], Any]
+
+
+class Golden(Declaration, kw_only=False):
+    """Inputs and reference outputs that tell whether a variant still does its job."""
+
+    path: PathText
+    """An .npz file, relative to the config."""
+    metric: Literal["cosine", "max_error", "top1", "topk"] = "cosine"
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+class Budget(Declaration):
+    """Limits that `mbundle check` holds the emitted files to."""
+
+    size: str | int | None = None
+    """Bytes over the wire, "25 MB" or a number of bytes."""
+    latency: str | None = None
+    """Steady inference, "50 ms"."""
+    load: str | None = None
+    """Until the session is ready, on a network: "2 s @ 4g"."""
+    accuracy: float | str | None = None
+    """Least agreement with the source, 0 to 1 or "99%"."""
+    growth: float | str | None = None
+    """Largest growth against the committed baseline, 0.02 or "2%"."""
+
+
+class Entry(Declaration):
+    """A named model that the app asks for."""
+
+    source: PathText
+    """An .onnx file, a folder holding one, "package:<distribution>/<path>" or "npm:<package>/<path>"."""
+    use: Sequence[Step] = ()
+    """Loaders that every variant goes through, in execution order."""
+    variants: Mapping[str, Sequence[Step]] | None = None
+    """Like srcset: name -> further loaders, smallest usable first."""
+    golden: Golden | None = None
+    budget: Budget | None = None
+    assets: Sequence[PathText] = ()
+    """Files that are shipped beside the model, such as a tokenizer."""
+    load: Literal["lazy", "idle", "eager"] = "lazy"
+    on_regression: Literal["rollback", "error"] = "rollback"
+    """What happens to a step that breaks the tolerance."""
+    max_error: float | None = None
+    """Largest difference to the source's outputs that a step may cause; None leaves it to each loader."""
+    external_ops: Sequence[str] = ()
+    """"domain::Op" or "domain::*" that the app itself brings to onnxruntime-web."""
+    allow_external: Sequence[PathText] = ()
+    """Folders, besides the project and the model's own, that weights may lie in."""
+
+
+class Output(Declaration):
+    """Where the build goes."""
+
+    dir: PathText = "dist"
+    base: str = "./"
+    """URL that the files are served from; "./" is relative to the generated loader."""
+    max_ir_version: int = 10
+    max_opset: int = 22
+    keep: int = 2
+    """Builds whose files stay in the folder, the newest included."""
+
+
+class Chunks(Declaration):
+    """How weights are cut for the network."""
+
+    min_size: str | int | None = None
+    max_size: str | int | None = None
+
+
+class Config(Declaration):
+    """What define_config returns."""
+
+    entries: Mapping[str, Entry]
+    output: Output | None = None
+    chunks: Chunks | None = None
+
+
+ConfigFunction: TypeAlias = Callable[[ConfigEnv], Config]
+
+
+@overload
+def define_config(config: ConfigFunction, /) -> ConfigFunction: ...
+@overload
+def define_config(
+    *, entries: Mapping[str, Entry], output: Output | None = None, chunks: Chunks | None = None
+) -> Config: ...
+def define_config(*args: Any, **given: Any) -> Any:
+    """The value for `config` in model.config.py: its parts, or a function that returns them for a ConfigEnv."""
+    if len(args) == 1 and not given and callable(args[0]):
+        return args[0]
+    return Config(*args, **given)

@@ -1,0 +1,198 @@
+"""Checks of single values: each takes what the user wrote and returns what the build uses, or raises Bad."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..errors import printable
+from .findings import Bad
+from .suggest import closest, listing
+
+T = TypeVar("T")
+Check = Callable[[Any], T]
+
+NETWORKS = ("3g", "4g", "slow-4g", "wifi")
+_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+_SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0}
+_QUANTITY = r"\s*([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([A-Za-z%]*)\s*"
+_LARGEST = 1 << 53
+
+
+def shown(value: Any) -> str:
+    """`value` for a message: bounded, printable, and with its type where the text does not tell."""
+    try:
+        text = printable(repr(value), 60)
+    except Exception:  # a __repr__ of the user's
+        text = "an object"
+    if value is None or isinstance(value, bool | int | float | str | list | tuple | dict):
+        return text
+    return f"{text} ({type(value).__name__})"
+
+
+def text(value: Any) -> str:
+    """A non-empty string without control characters."""
+    if not isinstance(value, str):
+        raise Bad(f"must be a string, not {shown(value)}")
+    if not value.strip():
+        raise Bad("must not be empty", code="MB113")
+    if len(value) > 4096 or any(ord(c) < 32 for c in value):
+        raise Bad(f"must be one line of at most 4096 characters, not {shown(value)}", code="MB113")
+    return str(value)
+
+
+def path(value: Any) -> str:
+    """A path as a string; `pathlib.Path` is one too."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if not isinstance(value, str):
+        raise Bad(f"must be a path, not {shown(value)}")
+    return text(value)
+
+
+def flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Bad(f"must be True or False, not {shown(value)}")
+    return value
+
+
+def choice(*known: str) -> Check[Any]:
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and value in known:
+            return str(value)
+        near = closest(value, known) if isinstance(value, str) else None
+        fix = f'Did you mean "{near}"?' if near else None
+        raise Bad(f"must be {listing(known)}, not {shown(value)}", fix, code="MB113")
+
+    return check
+
+
+def whole(low: float, high: float) -> Check[int]:
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise Bad(f"must be a whole number, not {shown(value)}")
+        return int(_within(value, low, high))
+
+    return check
+
+
+def number(low: float, high: float = math.inf) -> Check[float]:
+    def check(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise Bad(f"must be a number, not {shown(value)}")
+        if not math.isfinite(value):
+            raise Bad(f"must be a finite number, not {value}", code="MB113")
+        return float(_within(value, low, high))
+
+    return check
+
+
+def _within(value: float, low: float, high: float) -> float:
+    if low <= value <= high:
+        return value
+    limits = f"at least {low:g}" if math.isinf(high) else f"between {low:g} and {high:g}"
+    raise Bad(f"must be {limits}, not {shown(value)}", code="MB113")
+
+
+def size(value: Any) -> int:
+    """Bytes of 16777216, "16 MiB" or "25 MB" (kB, MB, GB count in thousands)."""
+    if isinstance(value, str):
+        amount, unit = _quantity(value, _UNITS, 'a size such as "16 MiB" or "25 MB"')
+        return _bytes(amount * _UNITS[unit], value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Bad(f'must be a size such as "16 MiB" or a whole number of bytes, not {shown(value)}')
+    return _bytes(value, value)
+
+
+def _bytes(amount: float, value: Any) -> int:
+    if not 1 <= amount <= _LARGEST:
+        raise Bad(f"must be a size of at least 1 byte and at most 8 PiB, not {shown(value)}", code="MB113")
+    return round(amount)
+
+
+def seconds(value: Any) -> float:
+    """Seconds of "50 ms" or "2 s"."""
+    if not isinstance(value, str):
+        hint = f'Write the unit: "{value} ms".' if type(value) in (int, float) and value > 0 else None
+        raise Bad(f'must be a time such as "50 ms", not {shown(value)}', hint)
+    amount, unit = _quantity(value, _SECONDS, 'a time such as "50 ms" or "2 s"')
+    if not 0 < amount * _SECONDS[unit] <= 86400:
+        raise Bad(f"must be more than 0 and at most a day, not {shown(value)}", code="MB113")
+    return amount * _SECONDS[unit]
+
+
+def load_time(value: Any) -> tuple[float, str]:
+    """(seconds, network) of "2 s @ 4g"."""
+    if not isinstance(value, str) or value.count("@") != 1:
+        raise Bad(f'must be a time on a network, such as "2 s @ 4g", not {shown(value)}')
+    time, network = value.split("@")
+    return seconds(time), str(choice(*NETWORKS)(network.strip().lower()))
+
+
+def share(high: float) -> Check[float]:
+    """A share of 0.02 or "2%"."""
+
+    def check(value: Any) -> float:
+        if not isinstance(value, str):
+            return number(0, high)(value)
+        amount, _ = _quantity(value, {"%": 1}, 'a share such as 0.99 or "99%"')
+        return _within(amount / 100, 0, high)
+
+    return check
+
+
+def _quantity(value: str, units: dict[str, Any], example: str) -> tuple[float, str]:
+    match = re.fullmatch(_QUANTITY, value)
+    if match is None:
+        raise Bad(f"must be {example}, not {shown(value)}")
+    unit = match[2].lower()
+    if unit not in units:
+        what = f'"{printable(match[2])}" is no unit' if unit else "the unit is missing"
+        raise Bad(f"must be {example}, not {shown(value)}: {what}", f"Use one of {listing(units)}.")
+    return float(match[1]), unit
+
+
+def sequence(check: Check[T]) -> Check[tuple[T, ...]]:
+    """A list or tuple whose elements pass `check`."""
+
+    def checked(value: Any) -> tuple[T, ...]:
+        if isinstance(value, str):
+            raise Bad(f"must be a list, not {shown(value)}", f"Write [{shown(value)}].")
+        if not isinstance(value, list | tuple):
+            raise Bad(f"must be a list, not {shown(value)}")
+        return tuple(_element(check, index, element) for index, element in enumerate(value))
+
+    return checked
+
+
+def _element(check: Check[T], index: int, element: Any) -> T:
+    try:
+        return check(element)
+    except Bad as bad:
+        raise Bad(f"[{index}] {bad.what}", bad.fix, code=bad.code, path=(index, *bad.path)) from None
+
+
+def optional(check: Check[T]) -> Check[T | None]:
+    return lambda value: None if value is None else check(value)
+
+
+def matching(expression: str, description: str) -> Check[str]:
+    def check(value: Any) -> str:
+        if not re.fullmatch(expression, text(value), re.ASCII):
+            raise Bad(f"must be {description}, not {shown(value)}", code="MB113")
+        return str(value)
+
+    return check
+
+
+def base_url(value: Any) -> str:
+    """A URL prefix: "./", "/models/" or "https://cdn.example/models/"."""
+    url = text(value)
+    if not re.fullmatch(r"(\./|/(?!/)|https?://[^/\s\\?#]+/)[^\s\\?#]*", url):
+        raise Bad(f'must start with "./", "/" or "https://", not {shown(value)}', code="MB113")
+    if not url.endswith("/"):
+        raise Bad(f"must end with a slash, not {shown(value)}", f'Write "{url}/".', code="MB113")
+    return url
