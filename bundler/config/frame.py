@@ -120,18 +120,19 @@ class Sources:
         last = min(len(lines), span.line + around)
         while last > span.line and not lines[last - 1].strip():
             last -= 1
+        left = max(0, span.start - 40) if span.end > _WIDTH else 0  # a long line scrolls to what is marked
         shown: list[str] = []
         for number in range(max(1, span.line - around), last + 1):
             mark = ">" if number == span.line else " "
-            shown.append(f"{mark} {number:4} | {_line(lines[number - 1])}".rstrip())
-            if number == span.line and span.end > span.start and span.start < _WIDTH:
-                shown.append(_carets(lines[number - 1], span))
+            shown.append(f"{mark} {number:4} | {_line(lines[number - 1][left:])}".rstrip())
+            if number == span.line and span.end > span.start:
+                shown.append(_carets(lines[number - 1][left:], span.start - left, span.end - left))
         return "\n".join(shown)
 
 
-def _carets(line: str, span: Span) -> str:
-    before = len(line[: span.start].expandtabs(4))
-    return " " * 7 + "| " + " " * before + "^" * max(1, min(span.end, _WIDTH) - span.start)
+def _carets(line: str, start: int, end: int) -> str:
+    before = len(line[:start].expandtabs(4))
+    return " " * 7 + "| " + " " * before + "^" * max(1, min(end, _WIDTH) - start)
 
 
 def _line(text: str) -> str:

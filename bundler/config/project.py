@@ -54,30 +54,25 @@ class Project:
 
 
 _watched: list[Project] = []
-_hooked = False
+_known: list[Project] = []
+"""Every project so far: a loader's function may import more of its own after the evaluation."""
 
 
 @contextmanager
 def watching(project: Project) -> Iterator[None]:
     """While open: imports below the root come from source, and what is read there is recorded."""
-    _hook()
+    if not _known:  # hooks stay for good (audit hooks cannot be taken away), so they are set once
+        sys.addaudithook(_audit)
+        sys.path_hooks.insert(0, _finder)
     _forget(project)
+    _known.append(project)
     _watched.append(project)
     sys.path.insert(0, project.root)
-    sys.path_hooks.insert(0, _finder)
     sys.path_importer_cache.clear()
     try:
         yield
     finally:
         _watched.remove(project)
-
-
-def _hook() -> None:
-    """Audit hooks cannot be taken away again, so there is one, and it looks whether a project is being watched."""
-    global _hooked
-    if not _hooked:
-        sys.addaudithook(_audit)
-        _hooked = True
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
@@ -100,6 +95,6 @@ class _FromSource(SourceFileLoader):
 
 
 def _finder(path: str) -> FileFinder:
-    if not any(project.owns(os.path.join(path, "module.py")) for project in _watched):
+    if not any(project.owns(os.path.join(path, "module.py")) for project in _known):
         raise ImportError("not the user's")
     return FileFinder(path, (ExtensionFileLoader, EXTENSION_SUFFIXES), (_FromSource, SOURCE_SUFFIXES))

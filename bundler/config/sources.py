@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import re
 import stat
-import sys
 from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
 from ..errors import printable
-from .findings import Bad, relative
+from .files import existing, names, readable
+from .findings import Bad
+from .packages import add_command, installed, node_module, python_command, records
 from .suggest import closest
 
 _DISTRIBUTION = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 _NPM = r"(@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*"
 _SCHEME = r"(?s)([A-Za-z][A-Za-z0-9+.-]+):(?!\\)(.*)"
-_ADD = {"bun.lock": "bun add", "bun.lockb": "bun add", "pnpm-lock.yaml": "pnpm add", "yarn.lock": "yarn add"}
 _FORMATS = {
     ".bin": "PyTorch or Hugging Face weights",
     ".gguf": "a llama.cpp model",
@@ -31,21 +31,6 @@ _FORMATS = {
     ".safetensors": "weights without a graph",
     ".tflite": "a TensorFlow Lite model",
 }
-
-
-class Missing(Bad):
-    """A path that does not exist (yet)."""
-
-    def __init__(self, what: str, fix: str | None, *, code: str, path: str) -> None:
-        super().__init__(what, fix, code=code)
-        self.missing = path
-
-
-class Distribution(NamedTuple):
-    """An installed Python package: the folder that its files are relative to, and the list of them."""
-
-    folder: str
-    record: str
 
 
 class Candidates(NamedTuple):
@@ -92,50 +77,6 @@ def model_file(path: str, source: str, root: str) -> str:
     raise Bad(f'is "{printable(source)}", {what}, not an .onnx file', code="MB141")
 
 
-def existing(path: str, code: str, written: str, root: str) -> os.stat_result:
-    """The stat of `path`. Raises Missing, naming a neighbour with a similar name or the folder that is missing."""
-    try:
-        return os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise _missing(path, code, written, root) from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise Bad(f'is "{printable(written)}", which cannot be read: {reason}', code="MB147") from None
-
-
-def _missing(path: str, code: str, written: str, root: str) -> Missing:
-    if os.path.islink(path):
-        target = printable(os.readlink(path))
-        fix = "Restore that file, or name another one."
-        return Missing(
-            f'is "{printable(written)}", a link to "{target}", which does not exist', fix, code=code, path=path
-        )
-    folder, name = os.path.split(path)
-    while not os.path.isdir(folder) and len(folder) > 1:
-        folder, name = os.path.split(folder)
-    near = closest(name, _names(folder)[:2000])
-    found = relative(os.path.join(folder, near), root) if near else ""
-    fix = f'Did you mean "{found}"?' if near else None
-    where = relative(os.path.join(folder, name), root)
-    detail = "" if os.path.normpath(written) == where else f": there is no {printable(where)}"
-    return Missing(f'is "{printable(written)}", which does not exist{detail}', fix, code=code, path=path)
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []
-
-
-def readable(path: str, status: os.stat_result) -> None:
-    """Refuses what is not a regular file or may not be read."""
-    if not stat.S_ISREG(status.st_mode):
-        raise Bad(f'is "{printable(path)}", which is not a regular file', code="MB147")
-    if not os.access(path, os.R_OK):
-        raise Bad(f'is "{printable(path)}", which you may not read', code="MB147")
-
-
 def _only_model(folder: str, source: str) -> str:
     found = _candidates(folder)
     if len(found.names) == 1 and not found.nested:
@@ -152,7 +93,7 @@ def _only_model(folder: str, source: str) -> str:
 
 
 def _candidates(folder: str) -> Candidates:
-    direct = [name for name in _names(folder) if _is_model(name) and os.path.isfile(os.path.join(folder, name))]
+    direct = [name for name in names(folder) if _is_model(name) and os.path.isfile(os.path.join(folder, name))]
     return Candidates(direct) if direct else Candidates(sorted(islice(_deeper(folder), 20)), nested=True)
 
 
@@ -173,51 +114,14 @@ def _from_distribution(rest: str, source: str, root: str) -> str:
     if not re.fullmatch(_DISTRIBUTION, name) or not inside.strip("/"):
         raise Bad(f'must be "package:<distribution>/<path>", not "{printable(source)}"', code="MB146")
     _contained(inside, source)
-    found = _installed(name)
+    found = installed(name)
     if found is None:
-        fix = f"Run `{_python()} -m pip install {name}`."
+        fix = f"Run `{python_command()} -m pip install {name}`."
         raise Bad(f'needs the Python package "{name}", which is not installed here', fix, code="MB143")
     path = model_file(os.path.join(found.folder, inside), source, root)
-    if not _records(found, os.path.relpath(path, found.folder)):
+    if not records(found, os.path.relpath(path, found.folder)):
         raise Bad(f'is "{printable(source)}", which is a file of another package than {name}', code="MB145")
     return path
-
-
-def _python() -> str:
-    return "python" if sys.prefix != sys.base_prefix else os.path.basename(sys.executable) or "python"
-
-
-def _installed(name: str) -> Distribution | None:
-    """The installed distribution `name`.
-
-    Looks for its .dist-info itself: importlib.metadata costs 38 ms to import, as much as the whole evaluation.
-    """
-    wanted = re.sub(r"[-_.]+", "_", name).lower()
-    for folder in sys.path:
-        for entry in _names(folder or "."):
-            project = entry.removesuffix(".dist-info").rpartition("-")[0]
-            if entry.endswith(".dist-info") and re.sub(r"[-_.]+", "_", project).lower() == wanted:
-                return Distribution(os.path.abspath(folder), os.path.join(folder, entry, "RECORD"))
-    return _installed_otherwise(name)
-
-
-def _installed_otherwise(name: str) -> Distribution | None:
-    """For what has no .dist-info folder on sys.path: eggs, zipped and oddly installed packages."""
-    from importlib.metadata import PackageNotFoundError, distribution
-
-    try:
-        return Distribution(os.path.abspath(str(distribution(name).locate_file(""))), "")
-    except PackageNotFoundError:
-        return None
-
-
-def _records(found: Distribution, path: str) -> bool:
-    """Whether `path` is a file of the distribution; one without a list of its files is believed."""
-    try:
-        with open(found.record, encoding="utf-8") as lines:
-            return any(line.startswith((f"{path},", f'"{path}",')) for line in lines)
-    except OSError:
-        return True
 
 
 def _from_npm(rest: str, source: str, root: str) -> str:
@@ -227,37 +131,13 @@ def _from_npm(rest: str, source: str, root: str) -> str:
     if not re.fullmatch(_NPM, name) or not inside.strip("/"):
         raise Bad(f'must be "npm:<package>/<path>", not "{printable(source)}"', code="MB146")
     _contained(inside, source)
-    package = _node_module(name, root)
+    package = node_module(name, root)
     if package is None:
-        fix = f"Run `{_add_command(root)} {name}`."
+        fix = f"Run `{add_command(root)} {name}`."
         raise Bad(f'needs the npm package "{name}", which is not in node_modules', fix, code="MB144")
     path = model_file(os.path.join(package, inside), source, root)
     _below(path, package, source)
     return path
-
-
-def _upwards(folder: str) -> Iterator[str]:
-    while True:
-        yield folder
-        parent = os.path.dirname(folder)
-        if parent == folder:
-            return
-        folder = parent
-
-
-def _node_module(name: str, root: str) -> str | None:
-    """Folder of the npm package `name` as Node would find it from `root`."""
-    places = (os.path.join(folder, "node_modules", *name.split("/")) for folder in _upwards(root))
-    return next((place for place in places if os.path.isdir(place)), None)
-
-
-def _add_command(root: str) -> str:
-    """The command of the package manager whose lock file is nearest."""
-    for folder in _upwards(root):
-        for lock, command in _ADD.items():
-            if os.path.exists(os.path.join(folder, lock)):
-                return command
-    return "npm install"
 
 
 def _contained(inside: str, source: str) -> None:

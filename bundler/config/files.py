@@ -1,0 +1,63 @@
+"""Files that a config names: they exist, they are regular, they may be read. Nothing is opened here."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ..errors import printable
+from .findings import Bad, relative
+from .suggest import closest
+
+
+class Missing(Bad):
+    """A path that does not exist (yet)."""
+
+    def __init__(self, what: str, fix: str | None, *, code: str, path: str) -> None:
+        super().__init__(what, fix, code=code)
+        self.missing = path
+
+
+def existing(path: str, code: str, written: str, root: str) -> os.stat_result:
+    """The stat of `path`. Raises Missing, naming a neighbour with a similar name or the folder that is missing."""
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise _missing(path, code, written, root) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise Bad(f'is "{printable(written)}", which cannot be read: {reason}', code="MB147") from None
+
+
+def _missing(path: str, code: str, written: str, root: str) -> Missing:
+    if os.path.islink(path):
+        target = printable(os.readlink(path))
+        fix = "Restore that file, or name another one."
+        return Missing(
+            f'is "{printable(written)}", a link to "{target}", which does not exist', fix, code=code, path=path
+        )
+    folder, name = os.path.split(path)
+    while not os.path.isdir(folder) and len(folder) > 1:
+        folder, name = os.path.split(folder)
+    like = closest(name, names(folder)[:2000])
+    found = relative(os.path.join(folder, like), root) if like else ""
+    advice = f'Did you mean "{found}"?' if like else None
+    where = relative(os.path.join(folder, name), root)
+    detail = "" if os.path.normpath(written) == where else f": there is no {printable(where)}"
+    return Missing(f'is "{printable(written)}", which does not exist{detail}', advice, code=code, path=path)
+
+
+def names(folder: str) -> list[str]:
+    """What is in a folder, sorted; nothing when it cannot be listed."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def readable(path: str, status: os.stat_result) -> None:
+    """Refuses what is not a regular file or may not be read."""
+    if not stat.S_ISREG(status.st_mode):
+        raise Bad(f'is "{printable(path)}", which is not a regular file', code="MB147")
+    if not os.access(path, os.R_OK):
+        raise Bad(f'is "{printable(path)}", which you may not read', code="MB147")
