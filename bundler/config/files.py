@@ -40,11 +40,18 @@ def _missing(path: str, code: str, written: str, root: str) -> Missing:
     while not os.path.isdir(folder) and len(folder) > 1:
         folder, name = os.path.split(folder)
     like = closest(name, names(folder)[:2000])
-    found = relative(os.path.join(folder, like), root) if like else ""
+    found = relative(_closer(path, folder, like), root) if like else ""
     advice = f'Did you mean "{found}"?' if like else None
     where = relative(os.path.join(folder, name), root)
     detail = "" if os.path.normpath(written) == where else f": there is no {printable(where)}"
     return Missing(f'is "{printable(written)}", which does not exist{detail}', advice, code=code, path=path)
+
+
+def _closer(path: str, folder: str, like: str) -> str:
+    """The whole of `path` with its wrong part replaced by `like`, if that exists."""
+    rest = os.path.relpath(path, folder).split(os.sep)[1:]
+    whole = os.path.join(folder, like, *rest)
+    return whole if os.path.exists(whole) else os.path.join(folder, like)
 
 
 def names(folder: str) -> list[str]:

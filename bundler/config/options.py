@@ -61,7 +61,7 @@ def unknown(
 ) -> None:
     """Reports an option that `owner` does not have."""
     near = closest(name, known)
-    has = f"It has {listing(known)}." if known else "It has no options."
+    has = f"It has {listing(known, 'and')}." if known else "It has no options."
     fix = f"Did you mean `{near}`?" if near else has
     where = (name,) if path is None else path
     findings.at("MB110", f"{owner} has no option `{name}`.", site, where, fix=fix, key=True, entry=entry)

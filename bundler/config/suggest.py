@@ -39,7 +39,7 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     return names[found[0]] if found else None
 
 
-def listing(known: Iterable[str]) -> str:
-    """ "a, b or c"."""
+def listing(known: Iterable[str], word: str = "or") -> str:
+    """The names as in a sentence: a, b or c."""
     *head, last = sorted(known)
-    return f"{', '.join(head)} or {last}" if head else last
+    return f"{', '.join(head)} {word} {last}" if head else last

@@ -16,6 +16,7 @@ from .steps import Reading
 CHUNK_SIZE = {"production": 16 << 20, "development": 64 << 20}
 """Default of the largest chunk. On localhost nothing is downloaded twice: fewer files are faster."""
 _CHUNK_LIMITS = (4 << 10, 1 << 30)
+_CHUNK_FIX = 'Write a size such as "16 MiB".'
 
 
 def validate(config: Config, reading: Reading) -> BuildConfig:
@@ -79,5 +80,5 @@ def _chunks(top: Part) -> ChunkSpec:
 def _chunk_size(value: Any) -> int:
     amount = values.size(value)
     if not _CHUNK_LIMITS[0] <= amount <= _CHUNK_LIMITS[1]:
-        raise Bad(f'must be between "4 KiB" and "1 GiB", not {values.shown(value)}', code="MB113")
+        raise Bad(f'must be between "4 KiB" and "1 GiB", not {values.shown(value)}', _CHUNK_FIX, code="MB113")
     return amount

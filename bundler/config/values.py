@@ -20,6 +20,8 @@ _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 
 _SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0}
 _QUANTITY = r"\s*([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([A-Za-z%]*)\s*"
 _LARGEST = 1 << 53
+_UNIT_FIX = 'Write a number and a unit, such as "16 MiB": B, kB, MB, GB, KiB, MiB or GiB.'
+_TIME_FIX = 'Write a number and a unit, such as "50 ms": ms, s or min.'
 
 
 def shown(value: Any) -> str:
@@ -36,11 +38,11 @@ def shown(value: Any) -> str:
 def text(value: Any) -> str:
     """A non-empty string without control characters."""
     if not isinstance(value, str):
-        raise Bad(f"must be a string, not {shown(value)}")
+        raise Bad(f"must be a string, not {shown(value)}", "Write it in quotes.")
     if not value.strip():
-        raise Bad("must not be empty", code="MB113")
+        raise Bad("must not be empty", "Fill it in.", code="MB113")
     if len(value) > 4096 or any(ord(c) < 32 for c in value):
-        raise Bad(f"must be one line of at most 4096 characters, not {shown(value)}", code="MB113")
+        raise Bad(f"must be one line of at most 4096 characters, not {shown(value)}", "Shorten it.", code="MB113")
     return str(value)
 
 
@@ -49,13 +51,13 @@ def path(value: Any) -> str:
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if not isinstance(value, str):
-        raise Bad(f"must be a path, not {shown(value)}")
+        raise Bad(f"must be a path, not {shown(value)}", "Write the path in quotes, relative to the config.")
     return text(value)
 
 
 def flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise Bad(f"must be True or False, not {shown(value)}")
+        raise Bad(f"must be True or False, not {shown(value)}", "Write True or False.")
     return value
 
 
@@ -64,7 +66,7 @@ def choice(*known: str) -> Check[Any]:
         if isinstance(value, str) and value in known:
             return str(value)
         near = closest(value, known) if isinstance(value, str) else None
-        fix = f'Did you mean "{near}"?' if near else None
+        fix = f'Did you mean "{near}"?' if near else f"Write one of {listing(known)}, in quotes."
         raise Bad(f"must be {listing(known)}, not {shown(value)}", fix, code="MB113")
 
     return check
@@ -73,7 +75,7 @@ def choice(*known: str) -> Check[Any]:
 def whole(low: float, high: float) -> Check[int]:
     def check(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise Bad(f"must be a whole number, not {shown(value)}")
+            raise Bad(f"must be a whole number, not {shown(value)}", f"Write a whole number {_limits(low, high)}.")
         return int(_within(value, low, high))
 
     return check
@@ -82,9 +84,9 @@ def whole(low: float, high: float) -> Check[int]:
 def number(low: float, high: float = math.inf) -> Check[float]:
     def check(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise Bad(f"must be a number, not {shown(value)}")
+            raise Bad(f"must be a number, not {shown(value)}", f"Write a number {_limits(low, high)}.")
         if not math.isfinite(value):
-            raise Bad(f"must be a finite number, not {value}", code="MB113")
+            raise Bad(f"must be finite, not {value}", f"Write a number {_limits(low, high)}.", code="MB113")
         return float(_within(value, low, high))
 
     return check
@@ -93,41 +95,49 @@ def number(low: float, high: float = math.inf) -> Check[float]:
 def _within(value: float, low: float, high: float) -> float:
     if low <= value <= high:
         return value
-    limits = f"at least {low:g}" if math.isinf(high) else f"between {low:g} and {high:g}"
-    raise Bad(f"must be {limits}, not {shown(value)}", code="MB113")
+    limits = _limits(low, high)
+    raise Bad(f"must be a number {limits}, not {shown(value)}", f"Write a number {limits}.", code="MB113")
+
+
+def _limits(low: float, high: float) -> str:
+    if math.isinf(high):
+        return "of any sign" if math.isinf(low) else f"of at least {low:g}"
+    return f"from {low:g} to {high:g}"
 
 
 def size(value: Any) -> int:
     """Bytes of 16777216, "16 MiB" or "25 MB" (kB, MB, GB count in thousands)."""
     if isinstance(value, str):
-        amount, unit = _quantity(value, _UNITS, 'a size such as "16 MiB" or "25 MB"')
+        amount, unit = _quantity(value, _UNITS, "a size", _UNIT_FIX)
         return _bytes(amount * _UNITS[unit], value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise Bad(f'must be a size such as "16 MiB" or a whole number of bytes, not {shown(value)}')
+        what = f'must be a size such as "16 MiB" or a whole number of bytes, not {shown(value)}'
+        raise Bad(what, _UNIT_FIX)
     return _bytes(value, value)
 
 
 def _bytes(amount: float, value: Any) -> int:
     if not 1 <= amount <= _LARGEST:
-        raise Bad(f"must be a size of at least 1 byte and at most 8 PiB, not {shown(value)}", code="MB113")
+        raise Bad(f"must be at least 1 byte and at most 8 PiB, not {shown(value)}", _UNIT_FIX, code="MB113")
     return round(amount)
 
 
 def seconds(value: Any) -> float:
     """Seconds of "50 ms" or "2 s"."""
     if not isinstance(value, str):
-        hint = f'Write the unit: "{value} ms".' if type(value) in (int, float) and value > 0 else None
+        hint = f'Write the unit: "{value} ms".' if type(value) in (int, float) and value > 0 else _TIME_FIX
         raise Bad(f'must be a time such as "50 ms", not {shown(value)}', hint)
-    amount, unit = _quantity(value, _SECONDS, 'a time such as "50 ms" or "2 s"')
+    amount, unit = _quantity(value, _SECONDS, "a time", _TIME_FIX)
     if not 0 < amount * _SECONDS[unit] <= 86400:
-        raise Bad(f"must be more than 0 and at most a day, not {shown(value)}", code="MB113")
+        raise Bad(f"must be more than 0 and at most a day, not {shown(value)}", _TIME_FIX, code="MB113")
     return amount * _SECONDS[unit]
 
 
 def load_time(value: Any) -> tuple[float, str]:
     """(seconds, network) of "2 s @ 4g"."""
     if not isinstance(value, str) or value.count("@") != 1:
-        raise Bad(f'must be a time on a network, such as "2 s @ 4g", not {shown(value)}')
+        fix = f'Write "2 s @ 4g"; networks are {listing(NETWORKS, "and")}.'
+        raise Bad(f"must be a time on a network, not {shown(value)}", fix)
     time, network = value.split("@")
     return seconds(time), str(choice(*NETWORKS)(network.strip().lower()))
 
@@ -138,20 +148,20 @@ def share(high: float) -> Check[float]:
     def check(value: Any) -> float:
         if not isinstance(value, str):
             return number(0, high)(value)
-        amount, _ = _quantity(value, {"%": 1}, 'a share such as 0.99 or "99%"')
+        amount, _ = _quantity(value, {"%": 1}, "a share", 'Write 0.99 or "99%".')
         return _within(amount / 100, 0, high)
 
     return check
 
 
-def _quantity(value: str, units: dict[str, Any], example: str) -> tuple[float, str]:
+def _quantity(value: str, units: dict[str, Any], kind: str, fix: str) -> tuple[float, str]:
     match = re.fullmatch(_QUANTITY, value)
     if match is None:
-        raise Bad(f"must be {example}, not {shown(value)}")
+        raise Bad(f"must be {kind}, not {shown(value)}", fix)
     unit = match[2].lower()
     if unit not in units:
         what = f'"{printable(match[2])}" is no unit' if unit else "the unit is missing"
-        raise Bad(f"must be {example}, not {shown(value)}: {what}", f"Use one of {listing(units)}.")
+        raise Bad(f"must be {kind}, not {shown(value)}: {what}", fix)
     return float(match[1]), unit
 
 
@@ -162,7 +172,7 @@ def sequence(check: Check[T]) -> Check[tuple[T, ...]]:
         if isinstance(value, str):
             raise Bad(f"must be a list, not {shown(value)}", f"Write [{shown(value)}].")
         if not isinstance(value, list | tuple):
-            raise Bad(f"must be a list, not {shown(value)}")
+            raise Bad(f"must be a list, not {shown(value)}", "Write a list: [...].")
         return tuple(_element(check, index, element) for index, element in enumerate(value))
 
     return checked
@@ -182,7 +192,7 @@ def optional(check: Check[T]) -> Check[T | None]:
 def matching(expression: str, description: str) -> Check[str]:
     def check(value: Any) -> str:
         if not re.fullmatch(expression, text(value), re.ASCII):
-            raise Bad(f"must be {description}, not {shown(value)}", code="MB113")
+            raise Bad(f"must be {description}, not {shown(value)}", "Mend the spelling.", code="MB113")
         return str(value)
 
     return check
@@ -192,7 +202,8 @@ def base_url(value: Any) -> str:
     """A URL prefix: "./", "/models/" or "https://cdn.example/models/"."""
     url = text(value)
     if not re.fullmatch(r"(\./|/(?!/)|https?://[^/\s\\?#]+/)[^\s\\?#]*", url):
-        raise Bad(f'must start with "./", "/" or "https://", not {shown(value)}', code="MB113")
+        fix = 'Write "./" for files beside the loader, or a URL such as "/models/".'
+        raise Bad(f'must start with "./", "/" or "https://", not {shown(value)}', fix, code="MB113")
     if not url.endswith("/"):
         raise Bad(f"must end with a slash, not {shown(value)}", f'Write "{url}/".', code="MB113")
     return url
