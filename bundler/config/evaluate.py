@@ -10,32 +10,25 @@ import contextlib
 import inspect
 import os
 import pickle
-import re
 import signal
 import sys
 from collections.abc import Iterator
-from types import FrameType, ModuleType, TracebackType
+from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
 from ..catalogue import problem
-from ..errors import ConfigError, Problem, printable
-from . import declare
+from ..errors import ConfigError, Problem
+from .blame import Blame, TimeUp, kind_of, said
 from .declare import Config, ConfigEnv, Mode
 from .findings import Findings
 from .frame import Span
 from .project import Project, watching
 from .schema import BuildConfig
-from .site import Site
 from .steps import Reading, own_steps, takes
-from .suggest import closest, listing
 from .validate import validate
 
 MODULE = "model_config"
 """Name of the config as a module, so that classes and functions in it can be found again."""
-
-
-class _TimeUp(BaseException):
-    """Raised inside the config by the timer. Not an Exception, so that `except Exception` in a loop lets it through."""
 
 
 class Evaluation:
@@ -48,6 +41,7 @@ class Evaluation:
         self.project = Project(env.root)
         self.project.inputs.add(config_file)
         self.findings = Findings(env.root)
+        self.blame = Blame(config_file, self.project, self.findings, limit)
 
     def build_config(self) -> BuildConfig:
         """Runs the config and judges what it declares. Raises ConfigError with everything that is wrong."""
@@ -60,7 +54,7 @@ class Evaluation:
     def declared(self) -> Config:
         """Runs the config and calls it if it is a function. Raises ConfigError."""
         code = self._compiled(self._text())
-        with watching(self.project), self._errors(), _time_limit(self.limit):
+        with watching(self.project), self.blame.told(), _time_limit(self.limit):
             module = ModuleType(MODULE)
             module.__file__ = self.config_file
             sys.modules[MODULE] = module
@@ -76,151 +70,59 @@ class Evaluation:
         with open(self.config_file, "rb") as stream:
             text = stream.read()
         if text[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise self._error("MB102", "The file is saved as UTF-16.", Span(self.config_file, 1), "Save it as UTF-8.")
+            what = "The file is saved as UTF-16."
+            raise self.blame.error("MB102", what, Span(self.config_file, 1), "Save it as UTF-8.")
         if b"\0" in text:
             line = text[: text.index(b"\0")].count(b"\n") + 1
             what = "The file holds a NUL byte, which Python source cannot."
-            raise self._error("MB102", what, Span(self.config_file, line), "Save it again as plain text in UTF-8.")
+            raise self.blame.error("MB102", what, Span(self.config_file, line), "Save it again as plain text in UTF-8.")
+        if b"coding" not in b"".join(text.splitlines()[:2]):
+            self._refuse_other_encodings(text)
         return text
+
+    def _refuse_other_encodings(self, text: bytes) -> None:
+        """What `import` refuses and compile() lets pass: bytes in a comment that are not UTF-8."""
+        try:
+            text.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = text[: error.start].count(b"\n") + 1
+            what = f"The file is not UTF-8: byte 0x{text[error.start]:02x}."
+            raise self.blame.error("MB102", what, Span(self.config_file, line), "Save it as UTF-8.") from error
 
     def _compiled(self, text: bytes) -> Any:
         try:
             return compile(text, self.config_file, "exec", dont_inherit=True)
         except SyntaxError as error:
-            raise self._syntax(error) from error
+            raise self.blame.syntax(error) from error
         except (RecursionError, MemoryError, OverflowError, ValueError) as error:
-            what = f"Python cannot compile it: {_said(error)}."
-            raise self._error("MB102", what, Span(self.config_file, 1)) from error
+            what = f"Python cannot compile it: {said(error)}."
+            raise self.blame.error("MB102", what, Span(self.config_file, 1)) from error
 
     def _called(self, function: Any) -> Any:
         """What the config function returns."""
         where = self.findings.sources.assignment(self.config_file, getattr(function, "__name__", "config"))
         if inspect.iscoroutinefunction(function):
-            raise self._error("MB107", "The config function is async.", where, "Write it without async.")
+            raise self.blame.error("MB107", "The config function is async.", where, "Write it without async.")
         if not takes(function, 1):
             fix = "Write `def config(env: ConfigEnv): return define_config(...)`."
-            raise self._error("MB107", "The config function does not take exactly one argument.", where, fix)
+            raise self.blame.error("MB107", "The config function does not take exactly one argument.", where, fix)
         value = function(self.env)
         if isinstance(value, Config):
             return value
-        what = f"The config function returned {_kind(value)}."
-        raise self._error("MB107", what, where, "Return define_config(entries={...}) from it.")
+        what = f"The config function returned {kind_of(value)}."
+        raise self.blame.error("MB107", what, where, "Return define_config(entries={...}) from it.")
 
     def _no_config(self, value: Any, module: ModuleType) -> ConfigError:
         if value is not _ABSENT:
             where = self.findings.sources.assignment(self.config_file, "config")
-            return self._error("MB107", f"`config` is {_kind(value)}.", where)
+            return self.blame.error("MB107", f"`config` is {kind_of(value)}.", where)
         named = [name for name, other in vars(module).items() if isinstance(other, Config)]
         fix = f"Call it `config`: here it is called `{named[0]}`." if named else None
         where = self.findings.sources.assignment(self.config_file, named[0] if named else "config")
-        return self._error("MB106", "The file does not set `config`.", where, fix)
-
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Turns whatever the config raises into a ConfigError that points at the user's line."""
-        try:
-            yield
-        except ConfigError as error:
-            if error.problems[0].file:
-                raise
-            first = error.problems[0]
-            raise self._error(first.code, first.what, self._place(error), first.fix) from error
-        except SyntaxError as error:
-            raise self._syntax(error) from error
-        except ImportError as error:
-            raise self._import_failed(error) from error
-        except BaseException as error:
-            raise self._raised(error) from error
-
-    def _raised(self, error: BaseException) -> ConfigError:
-        where = self._place(error)
-        if isinstance(error, _TimeUp):
-            return self._error("MB105", f"The config ran longer than {self.limit:g} s; it was here.", where)
-        if isinstance(error, SystemExit):
-            return self._error("MB104", f"The config called sys.exit({printable(repr(error.code), 60)}).", where)
-        fix = None
-        if isinstance(error, EOFError):
-            fix = "A config cannot ask questions: read an environment variable, or use --mode."
-        if isinstance(error, NameError) and error.name:
-            fix = _for_name(error.name)
-        return self._error("MB103", f"{_said(error)}.", where, fix)
-
-    def _import_failed(self, error: ImportError) -> ConfigError:
-        where = self._place(error)
-        name = re.match(r"cannot import name '(\w+)' from '(bundler(?:\.\w+)*)'", str(error))
-        if name is not None:
-            near = closest(name[1], declare_names())
-            advice = f"Did you mean `{near}`?" if near else f"{name[2]} has {listing(declare_names())}."
-            return self._error("MB108", f"{name[2]} has no `{name[1]}`.", where, advice)
-        if isinstance(error, ModuleNotFoundError) and error.name:
-            module = closest(error.name, self._own_modules())
-            fix = f"Did you mean `{module}`?" if module else None
-            return self._error("MB108", f"There is no module `{error.name}`.", where, fix)
-        return self._error("MB108", f"{_said(error)}.", where)
-
-    def _own_modules(self) -> list[str]:
-        return [name.removesuffix(".py") for name in os.listdir(self.env.root) if name.endswith(".py")]
-
-    def _syntax(self, error: SyntaxError) -> ConfigError:
-        file = error.filename or self.config_file
-        start = max(0, (error.offset or 1) - 1)
-        end = error.end_offset - 1 if error.end_offset and error.end_lineno == error.lineno else start + 1
-        span = Span(file, error.lineno or 1, start, max(end, start + 1))
-        return self._error("MB102", f"{error.msg[:1].upper()}{error.msg[1:]}.", span)
-
-    def _place(self, error: BaseException) -> Span:
-        """The innermost line of the user's that `error` came through; in the config itself if none is known."""
-        found = Span(self.config_file, 1)
-        trace: TracebackType | None = error.__traceback__
-        for _ in range(100_000):
-            if trace is None:
-                break
-            if self.project.owns(trace.tb_frame.f_code.co_filename):
-                found = self._span(trace)
-            trace = trace.tb_next
-        return found
-
-    def _span(self, trace: TracebackType) -> Span:
-        code = trace.tb_frame.f_code
-        first, last, start, end = Site(code, trace.tb_lasti, trace.tb_lineno).span
-        if first is None or first != last or start is None or end is None:
-            return Span(code.co_filename, trace.tb_lineno)
-        line = (self.findings.sources.lines(code.co_filename)[first - 1 : first] or [""])[0].encode()
-        return Span(code.co_filename, first, len(line[:start].decode()), len(line[:end].decode()))
-
-    def _error(self, code: str, what: str, span: Span, fix: str | None = None) -> ConfigError:
-        self.findings.problems.clear()
-        self.findings.add(code, what, span, fix=fix)
-        return ConfigError(*self.findings.problems)
+        return self.blame.error("MB106", "The file does not set `config`.", where, fix)
 
 
 _ABSENT = object()
-
-
-def declare_names() -> list[str]:
-    """What `from bundler import ...` offers."""
-    public = [kind.__name__ for kind in declare.Declaration.__subclasses__() if kind is not Config]
-    return sorted([*public, "ConfigEnv", "define_config"])
-
-
-def _for_name(name: str) -> str | None:
-    """What to do about a NameError."""
-    if name in declare_names():
-        return f"Add `from bundler import {name}`."
-    loaders = getattr(sys.modules.get("bundler.loaders"), "__all__", ["simplify", "quantize_dynamic"])
-    return f"Add `from bundler.loaders import {name}`." if name in loaders else None
-
-
-def _kind(value: Any) -> str:
-    return "None" if value is None else f"{'an' if type(value).__name__[:1] in 'aeiou' else 'a'} {type(value).__name__}"
-
-
-def _said(error: BaseException) -> str:
-    try:
-        text = printable(" ".join(str(error).split()), 200).rstrip(".")
-    except Exception:  # a __str__ of the user's
-        text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 @contextlib.contextmanager
@@ -231,7 +133,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
         return
 
     def up(number: int, frame: FrameType | None) -> NoReturn:
-        raise _TimeUp
+        raise TimeUp
 
     signal.signal(signal.SIGALRM, up)
     signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -269,7 +171,7 @@ def main(arguments: list[str]) -> NoReturn:
         os._exit(0)
     inputs = sorted({*evaluation.project.inputs, *evaluation.findings.missing})
     message = pickle.dumps((kind, payload, tuple(inputs)))
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(AttributeError, OSError, ValueError):
         sys.stdout.flush()
         sys.stderr.flush()
     with open(pipe, "wb") as stream:
@@ -278,6 +180,7 @@ def main(arguments: list[str]) -> NoReturn:
 
 
 def _outcome(evaluation: Evaluation) -> tuple[str, BuildConfig | tuple[Problem, ...] | str]:
+    """(kind, payload) of the message: what load_config returns, what it raises, or the traceback of a bug of ours."""
     try:
         return "config", evaluation.build_config()
     except ConfigError as error:

@@ -18,18 +18,21 @@ class Missing(Bad):
         self.missing = path
 
 
-def existing(path: str, code: str, written: str, root: str) -> os.stat_result:
-    """The stat of `path`. Raises Missing, naming a neighbour with a similar name or the folder that is missing."""
+def existing(path: str, code: str, written: str, base: str, prefix: str = "") -> os.stat_result:
+    """The stat of `path`. Raises Missing, naming a neighbour with a similar name or the folder that is missing.
+
+    Paths are shown relative to `base`, with `prefix` before them: as the user would write them.
+    """
     try:
         return os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        raise _missing(path, code, written, root) from None
+        raise _missing(path, code, written, base, prefix) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise Bad(f'is "{printable(written)}", which cannot be read: {reason}', code="MB147") from None
 
 
-def _missing(path: str, code: str, written: str, root: str) -> Missing:
+def _missing(path: str, code: str, written: str, base: str, prefix: str) -> Missing:
     if os.path.islink(path):
         target = printable(os.readlink(path))
         fix = "Restore that file, or name another one."
@@ -40,9 +43,9 @@ def _missing(path: str, code: str, written: str, root: str) -> Missing:
     while not os.path.isdir(folder) and len(folder) > 1:
         folder, name = os.path.split(folder)
     like = closest(name, names(folder)[:2000])
-    found = relative(_closer(path, folder, like), root) if like else ""
+    found = prefix + relative(_closer(path, folder, like), base) if like else ""
     advice = f'Did you mean "{found}"?' if like else None
-    where = relative(os.path.join(folder, name), root)
+    where = prefix + relative(os.path.join(folder, name), base)
     detail = "" if os.path.normpath(written) == where else f": there is no {printable(where)}"
     return Missing(f'is "{printable(written)}", which does not exist{detail}', advice, code=code, path=path)
 

@@ -17,6 +17,13 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
+def unaccented(text: str) -> str:
+    """`text` in ASCII: letters without their accents, everything else that is not ASCII dropped."""
+    import unicodedata
+
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+
+
 def complaint(name: Any, kind: str) -> tuple[str, str, str | None] | None:
     """(code, what, fix) of why `name` cannot name a `kind`, or None when it can."""
     if not isinstance(name, str):
@@ -47,8 +54,5 @@ def _reason(name: str) -> str:
 
 
 def _proposal(name: str) -> str | None:
-    import unicodedata
-
-    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    better = re.sub(r"[^A-Za-z0-9_-]+", "-", ascii_name).strip("-_.")[:64]
+    better = re.sub(r"[^A-Za-z0-9_-]+", "-", unaccented(name)).strip("-_.")[:64]
     return f'Use letters, digits, "-", "_" and ".", for example "{better}".' if better and better != name else None

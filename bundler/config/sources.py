@@ -47,7 +47,7 @@ def resolve(source: str, root: str) -> str:
         return model_file(os.path.join(root, source), source, root)
     kind, rest = scheme[1], scheme[2]
     if kind == "package":
-        return _from_distribution(rest, source, root)
+        return _from_distribution(rest, source)
     if kind == "npm":
         return _from_npm(rest, source, root)
     raise Bad(*_no_scheme(kind, rest, source), code="MB146")
@@ -63,10 +63,10 @@ def _no_scheme(kind: str, rest: str, source: str) -> tuple[str, str | None]:
     return f'starts with "{kind}:", which is no kind of source', fix
 
 
-def model_file(path: str, source: str, root: str) -> str:
+def model_file(path: str, source: str, base: str, prefix: str = "") -> str:
     """`path` if it is an .onnx file, or the one .onnx file in the folder `path`."""
     path = os.path.normpath(path)
-    status = existing(path, "MB140", source, root)
+    status = existing(path, "MB140", source, base, prefix)
     if stat.S_ISDIR(status.st_mode):
         return _only_model(path, source)
     readable(path, status)
@@ -109,7 +109,7 @@ def _is_model(name: str) -> bool:
     return name.lower().endswith(".onnx") and not name.startswith(".")
 
 
-def _from_distribution(rest: str, source: str, root: str) -> str:
+def _from_distribution(rest: str, source: str) -> str:
     name, _, inside = rest.partition("/")
     if not re.fullmatch(_DISTRIBUTION, name) or not inside.strip("/"):
         raise Bad(f'must be "package:<distribution>/<path>", not "{printable(source)}"', code="MB146")
@@ -118,7 +118,7 @@ def _from_distribution(rest: str, source: str, root: str) -> str:
     if found is None:
         fix = f"Run `{python_command()} -m pip install {name}`."
         raise Bad(f'needs the Python package "{name}", which is not installed here', fix, code="MB143")
-    path = model_file(os.path.join(found.folder, inside), source, root)
+    path = model_file(os.path.join(found.folder, inside), source, found.folder, f"package:{name}/")
     if not records(found, os.path.relpath(path, found.folder)):
         raise Bad(f'is "{printable(source)}", which is a file of another package than {name}', code="MB145")
     return path
@@ -135,7 +135,7 @@ def _from_npm(rest: str, source: str, root: str) -> str:
     if package is None:
         fix = f"Run `{add_command(root)} {name}`."
         raise Bad(f'needs the npm package "{name}", which is not in node_modules', fix, code="MB144")
-    path = model_file(os.path.join(package, inside), source, root)
+    path = model_file(os.path.join(package, inside), source, package, f"npm:{name}/")
     _below(path, package, source)
     return path
 

@@ -1,0 +1,79 @@
+"""mbundle init: writes a model.config.py for the models that are there."""
+
+from __future__ import annotations
+
+import json
+import os
+from string import Template
+
+import click
+
+from ..catalogue import problem
+from ..config.detect import WebProject, find_models, name_models, web_project
+from ..config.load import FILE_NAME
+from ..emit.templates import folder as templates
+from ..errors import ConfigError
+
+_MOST = 20
+"""Entries that are written; who has more models than that picks."""
+
+
+@click.command()
+@click.argument("folder", default=".", type=click.Path(file_okay=False))
+def init(folder: str) -> None:
+    """Write a model.config.py for the .onnx files found in FOLDER and below.
+
+    Never overwrites one that is there.
+    """
+    path = os.path.join(folder, FILE_NAME)
+    if os.path.lexists(path):
+        raise ConfigError(problem("MB150", f"{path} is already there.", file=path))
+    found = find_models(folder)
+    if not found:
+        raise ConfigError(
+            problem("MB151", f"There is no .onnx file in {os.path.abspath(folder)} or below.", file=folder)
+        )
+    project = web_project(folder)
+    _write(path, config_text(name_models(found[:_MOST]), project))
+    _tell(path, found, project)
+
+
+def config_text(models: dict[str, str], project: WebProject) -> str:
+    """The text of a config with one entry a model (name -> source)."""
+    entry = _template("entry.txt")
+    entries = "".join(entry.substitute(name=_quoted(name), source=_quoted(path)) for name, path in models.items())
+    output = f"dir={_quoted(project.output(models.values()))}"
+    return _template("model.config.py.txt").substitute(entries=entries, output=output)
+
+
+def _template(name: str) -> Template:
+    with open(os.path.join(templates(), "config", name), encoding="utf-8") as stream:
+        return Template(stream.read())
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)  # a JSON string is a Python string; repr would mix quotes
+
+
+def _write(path: str, text: str) -> None:
+    """Creates the file; one that appeared in the meantime, or a link there, is left alone."""
+    try:
+        with open(path, "x", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+    except FileExistsError as error:
+        raise ConfigError(problem("MB150", f"{path} is already there.", file=path)) from error
+    except (OSError, UnicodeEncodeError) as error:
+        raise ConfigError(problem("MB152", f"{path} cannot be written: {error}.", file=path)) from error
+
+
+def _tell(path: str, found: list[str], project: WebProject) -> None:
+    count = f"{len(found)} model{'s' if len(found) > 1 else ''}"
+    more = f", of which the first {_MOST} are in it" if len(found) > _MOST else ""
+    click.echo(f"wrote {path} for {count}{more}", err=True)
+    output = project.output(found)
+    if project.static:
+        click.echo(f"{project.tool} serves {project.static}/ as it is, so the output goes to {output}/", err=True)
+    url = output.removeprefix(project.static) if project.static else f"./{output}"
+    click.echo(
+        f"\nnext:\n  mbundle build\n  then, in the page: const {{ load }} = await import('{url}/models.js')", err=True
+    )
