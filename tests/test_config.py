@@ -160,7 +160,7 @@ def test_functions_and_objects_of_the_users_own_are_found_again(app: Path) -> No
         "import sys\nfrom bundler.config.evaluate import evaluate_function\n"
         "config, *places = sys.argv[1:]\n"
         "found = [evaluate_function(config, where) for where in places]\n"
-        "print(found[0](0), found[1](0, None), found[2](0), found[3].apply(0, None), found[4](0))"
+        "print(found[0](0), found[1](0, None), found[2](0), found[3](0, None), found[4](0))"
     )
     places = [step.where for step in steps[1:]]
     assert places[0] == "a.b/use/1"

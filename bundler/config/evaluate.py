@@ -144,7 +144,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
 
 
 def evaluate_function(config_file: str, where: str, mode: Mode = "production", command: str = "build") -> Any:
-    """The live function or loader object that `LoaderSpec.where` names, by running the config in this process.
+    """The live function (of an object, its `apply`) that `LoaderSpec.where` names, by running the config here.
 
     For processes that are already set apart for a loader. Raises ConfigError when the config no longer has it.
     """
@@ -155,7 +155,7 @@ def evaluate_function(config_file: str, where: str, mode: Mode = "production", c
         file = os.path.basename(config_file)
         fix = "Build again; the config changed while it was being built."
         raise ConfigError(problem("MB107", f"The config has no step {where} any more.", fix=fix, file=file))
-    return steps[where]
+    return getattr(steps[where], "apply", steps[where])
 
 
 def main(arguments: list[str]) -> NoReturn:
