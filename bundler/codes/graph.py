@@ -179,6 +179,11 @@ _GRAPH: dict[str, Diagnostic] = {
         "A page must know what to feed, and the runtime what to allocate.",
         "Give the input a type when exporting (dynamic sizes are fine).",
     ),
+    "MB242": Diagnostic(
+        "Function cannot be inlined",
+        "Weights inside a function cannot be stored outside the graph, so the function has to be written out.",
+        "Export without functions, or pass the weights to the function as inputs.",
+    ),
     "MB241": Diagnostic(
         "Malformed attribute",
         "An attribute needs a name of its own, and a reference to a function's attribute only makes sense inside it.",
@@ -264,6 +269,11 @@ _EXTERNAL: dict[str, Diagnostic] = {
         "External data of the wrong size",
         "The length that the model gives is not what the tensor's shape and type need.",
         "Check that the data file belongs to this version of the model, and export both again.",
+    ),
+    "MB265": Diagnostic(
+        "File changed while it was read",
+        "Weights are read where they lie; an export or download was writing the same file at the same time.",
+        "Build again when the export or download has finished.",
     ),
     "MB258": Diagnostic(
         "External data cannot be read",

@@ -157,5 +157,3 @@ def _why(error: Exception) -> str:
     """The converter's reason without its source location."""
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return quote(text.rsplit("failed: ", 1)[-1])[1:-1]
-
-

@@ -64,7 +64,7 @@ class ExternalFiles:
         return _File(path, self._size(location, path))
 
     def _real_path(self, location: str) -> str:
-        """Beside the model as it was named; failing that, beside the file that a symbolic link of that name leads to."""
+        """Beside the model as it was named; failing that, beside the file that this name is a symbolic link to."""
         for folder in dict.fromkeys((_folder(self.model), _folder(os.path.realpath(self.model)))):
             try:
                 return os.path.realpath(os.path.join(folder, location), strict=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..catalogue import problem
 from ..errors import MbundleError, printable
+from .faults import quote
 from .model import Model
 from .operators import is_external
 from .session import open_session
@@ -77,20 +78,23 @@ def check_with_runtime(model: Model) -> None:
 
 _CHECKER_CODES = (
     (r"topologically sorted|cyclic", "MB225"),
-    (r"No Op registered|No Schema registered", "MB218"),
+    (r"No Op registered|No Schema registered|is deprecated", "MB218"),
     (r"No opset import|opset_import", "MB215"),
     (r"single static assignment|already been used|used multiple times", "MB224"),
     (r"out of bounds|sparse", "MB234"),
 )
 _RUNTIME_CODES = (
-    (r"NOT_IMPLEMENTED|Could not find an implementation", "MB262"),
+    (r"Attribute \S+ must", "MB261"),
+    (r"NOT_IMPLEMENTED|Could not find an implementation|not currently registered or supported", "MB262"),
     (r"is not a registered function/op|No Op registered", "MB218"),
     (r"ShapeInference|TypeInference|Type Error|mismatch|Incompatible|inferred shape|merge", "MB263"),
 )
 
 
 def _checker_problem(text: str) -> Any:
-    return problem(_code(text, _CHECKER_CODES, "MB260"), f"onnx's checker: {_plain(text)}")
+    where = re.search(r"Context: .*?Name: (.*?) OpType: (\w+)", text, re.DOTALL)
+    node = f"node {quote(where[1])} ({printable(where[2])}): " if where else ""
+    return problem(_code(text, _CHECKER_CODES, "MB260"), f"onnx's checker: {node}{_plain(text)}")
 
 
 def _runtime_problem(text: str) -> Any:

@@ -119,7 +119,9 @@ def unfold_constant(node: Any, payloads: Payloads) -> None:
     if node.op_type != "Constant" or node.domain or len(node.attribute) != 1:
         return
     attribute = node.attribute[0]
-    values, code, dtype = (attribute.floats, "<f4", 1) if attribute.name == "value_floats" else (attribute.ints, "<i8", 7)
+    values, code, dtype = (
+        (attribute.floats, "<f4", 1) if attribute.name == "value_floats" else (attribute.ints, "<i8", 7)
+    )
     if attribute.name not in ("value_floats", "value_ints") or len(values) * int(code[2]) < INLINE_BELOW:
         return
     import numpy as np

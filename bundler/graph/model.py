@@ -2,7 +2,8 @@
 
 Invariant: immutable, picklable, and small. No weight byte of 1 KiB or more is ever inside `skeleton`; each such
 tensor is an external-data reference whose location is "#<i>", the index into `weights`. So the skeleton
-is the same bytes wherever the files lie, and is what cache keys digest.
+is the same bytes wherever the files lie, and is what cache keys digest. (What ONNX cannot store outside stays:
+text, and the tensor attributes of operators other than Constant.)
 """
 
 from __future__ import annotations

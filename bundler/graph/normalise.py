@@ -30,7 +30,7 @@ def normalise(model: Any, payloads: Payloads, faults: Faults, notes: list[str]) 
         model.ClearField("training_info")
         notes.append("left out the training part of the model")
     _densify_all(model, payloads, faults)
-    model = _open_functions(model, payloads, notes)
+    model = _open_functions(model, payloads, faults, notes)
     _each_node(model, payloads)
     _free_initializers(model)
     forget_negative_sizes(model)
@@ -39,13 +39,18 @@ def normalise(model: Any, payloads: Payloads, faults: Faults, notes: list[str]) 
     return model
 
 
-def _open_functions(model: Any, payloads: Payloads, notes: list[str]) -> Any:
+def _open_functions(model: Any, payloads: Payloads, faults: Faults, notes: list[str]) -> Any:
     """Inlines the functions that hold big tensors: a function cannot refer to the main graph's initializers."""
     which = holding_payloads(model, payloads)
     if not which:
         return model
+    try:
+        inlined = inline_functions(model, which)
+    except Exception as error:  # the bindings raise bare RuntimeErrors
+        faults.add("MB242", f"function {quote(which[0][1])} holds weights, and cannot be inlined: {quote(error)}")
+        return model
     notes.append(f"inlined {len(which)} function{'s' * (len(which) > 1)} that hold weights, {quote(which[0][1])} first")
-    return inline_functions(model, which)
+    return inlined
 
 
 def _each_node(model: Any, payloads: Payloads) -> None:

@@ -24,8 +24,9 @@ def operator_name(domain: str, op_type: str) -> str:
 
 
 def is_external(domain: str, op_type: str, external_ops: tuple[str, ...]) -> bool:
-    """Whether the config says that the app brings this operator. "*" stands for any operator or any name in a domain."""
-    return any(name in external_ops for name in (operator_name(domain, op_type), f"{domain}::*", "*"))
+    """Whether the config says that the app brings this operator: by name, "domain::*", or "*" (all but hardware)."""
+    names = [operator_name(domain, op_type), f"{domain}::*"]
+    return any(name in external_ops for name in (names if domain in HARDWARE_DOMAINS else [*names, "*"]))
 
 
 @dataclass
@@ -57,13 +58,13 @@ class Operators:
         schema = find_schema(domain, op_type, version)
         if schema is not None and not schema.deprecated:
             return None
-        if (domain, op_type) in runtime_schemas():
-            return None
         if schema is not None:
             return OperatorFault("MB218", f"{op_type} was taken out of ONNX before opset {version}")
         since = _first_version(domain, op_type)
         if since:
             return OperatorFault("MB218", f"{op_type} came with opset {since}; this model imports {version}")
+        if (domain, op_type) in runtime_schemas():
+            return None
         if domain:
             return OperatorFault("MB219", f"onnxruntime does not have the operator {domain}::{op_type}")
         return OperatorFault("MB218", f"ONNX has no operator {quote(op_type)}")
@@ -82,7 +83,9 @@ def find_schema(domain: str, op_type: str, version: int) -> Any:
 def _first_version(domain: str, op_type: str) -> int:
     import onnx.defs
 
-    versions = (s.since_version for s in onnx.defs.get_all_schemas_with_history() if (s.domain, s.name) == (domain, op_type))
+    versions = (
+        s.since_version for s in onnx.defs.get_all_schemas_with_history() if (s.domain, s.name) == (domain, op_type)
+    )
     return min(versions, default=0)
 
 

@@ -57,7 +57,9 @@ def _check_version(domain: str, version: int, faults: Faults) -> None:
     if version < 1:
         faults.add("MB216", f"operator set {quote(domain or ALIAS)} has the version {version}")
     elif newest and version > newest:
-        faults.add("MB216", f"operator set {quote(domain or ALIAS)} has version {version}; {newest} is the newest there is")
+        faults.add(
+            "MB216", f"operator set {quote(domain or ALIAS)} has version {version}; {newest} is the newest there is"
+        )
 
 
 def unalias(model: Any) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from ..errors import BugError
+from ..catalogue import problem
+from ..errors import BugError, InputError
 from .model import INLINE_BELOW, Region
 
 EXTERNAL = 1
@@ -110,5 +111,5 @@ def read_region(region: Region) -> bytes:
         file.seek(region.offset)
         data = file.read(region.length)
     if len(data) != region.length:
-        raise BugError(f"{region.path} became shorter while it was read")
+        raise InputError(problem("MB265", "the file became shorter while it was read", file=region.path))
     return data

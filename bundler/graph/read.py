@@ -82,10 +82,10 @@ def read_result(path: str, scratch: str, *, max_opset: int = 22, max_ir: int = 1
 def _parse(path: str, policy: ReadPolicy, faults: Faults) -> tuple[Any, Payloads]:
     """The ModelProto without its weights, and where those are."""
     real = os.path.realpath(path)
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        with memoryview(mapped) as view:
-            found = _scan(view, faults)
-            proto = _parse_skeleton(view, found, faults)
+    with open(path, "rb") as file:
+        view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))  # unmapped with its last slice
+    found = _scan(view, faults)
+    proto = _parse_skeleton(view, found, faults)
     payloads = Payloads(found.token, policy.scratch)
     payloads.regions += [Region(real, span.offset, span.length) for span in found.spans]
     if not proto.HasField("graph"):  # any other protobuf file parses as an empty model

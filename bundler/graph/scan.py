@@ -32,7 +32,15 @@ _CHILDREN: dict[str, dict[int, str]] = {
     "sparse": {1: _TENSOR, 2: _TENSOR},
     _TENSOR: {},
 }
-_DATA = {4: "float_data", 5: "int32_data", 6: "string_data", 7: "int64_data", 9: "raw", 10: "double_data", 11: "uint64_data"}
+_DATA = {
+    4: "float_data",
+    5: "int32_data",
+    6: "string_data",
+    7: "int64_data",
+    9: "raw",
+    10: "double_data",
+    11: "uint64_data",
+}
 _DATA_TYPE, _EXTERNAL_DATA, _DATA_LOCATION = 2, 13, 14
 
 
@@ -45,7 +53,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class Scan:
-    """`skeleton`: the ModelProto with references; `spans[i]`: where the payload of the reference token + str(i) lies."""
+    """`skeleton`: the ModelProto with references; `spans[i]`: the payload of the reference token + str(i)."""
 
     token: str
     skeleton: bytes
@@ -146,4 +154,6 @@ class _Scanner:
     def _is_ascii(self, data: Field) -> bool:
         """No byte has its high bit set: each varint is one byte, and that byte is the value."""
         step = 1 << 20
-        return all(bytes(self.view[at : min(at + step, data.stop)]).isascii() for at in range(data.start, data.stop, step))
+        return all(
+            bytes(self.view[at : min(at + step, data.stop)]).isascii() for at in range(data.start, data.stop, step)
+        )

@@ -86,7 +86,7 @@ def _format(head: bytes, text: bytes, size: int) -> tuple[str, str]:
         return "a safetensors file: weights without a graph", _CONVERT
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return "a Python pickle (old PyTorch checkpoints are such)", _CONVERT
-    if text.startswith(b"<?xml") or text.startswith(b"<net "):
+    if text.startswith((b"<?xml", b"<net ")):
         return "XML (OpenVINO models are such)", _CONVERT
     return _text_format(head, text)
 

@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
+from ..catalogue import problem
+from ..errors import InputError
 from .model import Model, Region
 from .payloads import read_region
 from .wire import BYTES, Field, external_entries, fields, tag, varint
@@ -58,7 +60,9 @@ def _reference(view: memoryview, item: Field) -> int | None:
 
 
 def _tensor(view: memoryview, item: Field, region: Region, place: Place) -> list[Piece]:
-    parts = [part for part in fields(view, item.start, item.stop) if part.number not in (_EXTERNAL_DATA, _DATA_LOCATION)]
+    parts = [
+        part for part in fields(view, item.start, item.stop) if part.number not in (_EXTERNAL_DATA, _DATA_LOCATION)
+    ]
     at = _RAW_DATA if place is None else _EXTERNAL_DATA
     head = b"".join(view[part.tag : part.stop] for part in parts if part.number < at)
     tail = b"".join(view[part.tag : part.stop] for part in parts if part.number > at)
@@ -107,7 +111,7 @@ def copy_region(region: Region, file: BinaryIO) -> None:
         while left:
             done = os.sendfile(file.fileno(), source.fileno(), at, min(left, 1 << 30))
             if not done:
-                raise OSError(f"{region.path} became shorter while it was copied")
+                raise InputError(problem("MB265", "the file became shorter while it was copied", file=region.path))
             at, left = at + done, left - done
 
 
@@ -127,5 +131,3 @@ def lies_in(found: Sequence[Piece], path: str) -> bool:
                     return False
             at += size_of([piece])
     return True
-
-

@@ -165,5 +165,3 @@ def check_name(site: Site, faults: Faults) -> None:
         faults.add("MB221", f"the name {quote(name)} of a tensor is not UTF-8 text")
     elif not name and site.role == "initializer":
         faults.add("MB222", f"an initializer of shape {list(site.tensor.dims)} has no name")
-
-

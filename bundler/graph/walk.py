@@ -127,9 +127,10 @@ class Walk:
 
     def _node(self, node: Any, scope: Scope) -> None:
         texts = (node.name, node.op_type, node.domain, node.overload)
-        good = [self._text(text, f"the name, operator or domain of {describe(node)}") for text in texts]
+        for text in texts:
+            self._text(text, f"the name, operator or domain of {describe(node)}")
         self._attributes(node, scope.in_function)
-        if not all(isinstance(text, str) for text in good) or call_key(node) in self._local:
+        if not all(isinstance(text, str) for text in texts) or call_key(node) in self._local:
             return
         fault = scope.operators.fault(node.domain, node.op_type)
         if fault:
@@ -150,7 +151,7 @@ class Walk:
     def _text(self, name: Any, what: str, *, named: bool = False) -> Any:
         """The name, or "" after noting that it is not UTF-8 (or, where one is due, missing)."""
         if not isinstance(name, str):
-            self.faults.add("MB221", f"the name of {what}, {quote(name)}, is not UTF-8 text")
+            self.faults.add("MB221", f"{what}, {quote(name)}, is not UTF-8 text")
             return ""
         if named and not name:
             self.faults.add("MB222", f"{what} has no name")

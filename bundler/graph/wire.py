@@ -77,7 +77,9 @@ def _extent(view: memoryview, wire: int, tag: int, at: int, end: int) -> tuple[i
         raise WireFault("corrupt", tag, f"byte {tag:,} has wire type {wire}, which ONNX does not use")
     if length > end - at:
         raise WireFault(
-            "truncated", tag, f"a field at byte {tag:,} says that it holds {length:,} bytes, but only {end - at:,} follow"
+            "truncated",
+            tag,
+            f"a field at byte {tag:,} says that it holds {length:,} bytes, but only {end - at:,} follow",
         )
     return at, at + length
 
