@@ -90,7 +90,7 @@ def test_an_edit_moves_the_cuts_near_it_only(items: list[Tensor], data: st.DataO
     }[edit]
     old = set(chunks_of(items))
     fresh = [chunk for chunk in chunks_of(edited) if chunk not in old]
-    # Cuts fall into step at the first hit that both see: 3 min_size on average, and the chance to miss falls by half a hit.
+    # Cuts fall into step again at the first hit that both see: usually the next one, and never far.
     assert sum(map(chunk_size, fresh)) <= 40 * SPEC.min_size
 
 
