@@ -58,6 +58,12 @@ def test_a_later_step_blames_the_step_before() -> None:
     assert differences(key().parts, after, first=False) == ("the step before gave another model",)
 
 
+def test_a_changed_source_is_told_once() -> None:
+    before, after = (key(model=m, context={"source": m}).parts for m in (MODEL, sha256(b"other")))
+    assert differences(before, after) == ("source model changed",)
+    assert differences(before, after, first=False) == ("source model changed", "the step before gave another model")
+
+
 def test_what_the_user_did_comes_before_what_tools_did() -> None:
     after = key(
         tools={"onnxruntime": "1.32"}, model=sha256(b"x"), options={"per_channel": True, "type": "uint8"}.items()

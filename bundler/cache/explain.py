@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .keys import CODE, CONTEXT, FILE, LOADER, MODEL, OPTION, TOOL, VERSION, Key
+from .keys import CODE, CONTEXT, FILE, LOADER, MODEL, OPTION, SOURCE, TOOL, VERSION, Key
 from .store import Store
 
 FILE_NAME = "history.json"
@@ -110,14 +110,15 @@ def differences(before: Mapping[str, str], after: Mapping[str, str], *, first: b
     """
     changed = sorted(_changed(before, after), key=lambda name: (_rank(name), name))
     loader = after.get(LOADER, "")
-    return tuple(_phrase(name, before.get(name), after.get(name), loader, first) for name in changed)
+    phrases = (_phrase(name, before.get(name), after.get(name), loader, first) for name in changed)
+    return tuple(dict.fromkeys(phrases))
 
 
 def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     return [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
 
 
-_ORDER = (OPTION, CODE, FILE, MODEL, CONTEXT, VERSION, TOOL)
+_ORDER = (OPTION, CODE, FILE, SOURCE, MODEL, CONTEXT, VERSION, TOOL)
 
 
 def _rank(name: str) -> int:
@@ -125,8 +126,10 @@ def _rank(name: str) -> int:
 
 
 def _phrase(name: str, old: str | None, new: str | None, loader: str, first: bool) -> str:
+    if name == SOURCE or (name == MODEL and first):
+        return "source model changed"
     if name == MODEL:
-        return "source model changed" if first else "the step before gave another model"
+        return "the step before gave another model"
     if name == CODE:
         return f"{loader}: its code changed"
     if name.startswith(FILE):

@@ -20,6 +20,8 @@ OPTION = "option "
 TOOL = "tool "
 FILE = "file "
 CONTEXT = "context "
+SOURCE = CONTEXT + "source"
+"""Digest of the entry's model before its first step, which each result is compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def step_key(
 
     model: `graph_digest` of what goes in. options: every option, defaults included, JSON values. code: digest of
     a function's source. tools: distribution -> version. files: name -> sha256 of each extra file that it reads.
-    context: what else the step sees that may change its result (mode, target opset).
+    context: what else the step sees that may change its result (mode, target opset, `source`).
     """
     parts = {MODEL: model, LOADER: loader, VERSION: version}
     if code:

@@ -104,7 +104,7 @@ def why(store: Store, name: str, as_json: bool) -> None:
 def _step(step: gc.Step, contents: gc.Contents) -> dict[str, Any]:
     nbytes = step.size + sum(contents.blobs[digest].size for digest in step.blobs if digest in contents.blobs)
     key = "".join(step.path.split(os.sep)[-2:]).removesuffix(".json")
-    return {"key": key, "loader": step.loader, "bytes": nbytes, "used": round(step.used)}
+    return {"key": key, "loader": step.loader, "bytes": nbytes, "used": int(step.used)}
 
 
 def _reason(reason: explain.Reason) -> dict[str, Any]:
