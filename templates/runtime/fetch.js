@@ -32,7 +32,7 @@ export async function download(job) {
     } catch (error) {
       job.signal.throwIfAborted();
       if (!(error instanceof MbundleError) || !mayRetry(error, attempt)) throw error;
-      state.reload ||= error.code === "html" || error.code === "size";
+      state.reload ||= ["http", "html", "size"].includes(error.code);
       await pause(delayOf(attempt, error.retryAfter), job.signal);
     }
   }
@@ -41,10 +41,9 @@ export async function download(job) {
 /** @param {MbundleError} error @param {number} attempt */
 function mayRetry({ code, status = 0 }, attempt) {
   if (attempt >= ATTEMPTS) return false;
-  if (code === "http") return status === 408 || status === 429 || status >= 500;
-  // One more try past the HTTP cache: a page or a short body may have been cached by mistake.
-  if (code === "html" || code === "size") return attempt === 1;
-  return code === "network" || code === "offline" || code === "timeout";
+  if (["network", "offline", "timeout"].includes(code) || [408, 429].includes(status) || status >= 500) return true;
+  // One more try past the HTTP cache: an error, a page or a short body may have been cached by mistake.
+  return attempt === 1 && ["http", "html", "size"].includes(code);
 }
 
 /** Doubles, with jitter, so that the tabs of many users do not come back in step. @param {number} attempt @param {number} [asked] s */

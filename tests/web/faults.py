@@ -31,6 +31,7 @@ def cut(handler: Handler, content: bytes) -> None:
     handler.body(content[: len(content) // 2])
     handler.close_connection = True
     handler.wfile.flush()
+    handler.server.stopping.wait(0.2)  # else the reset may overtake the bytes
     handler.connection.shutdown(socket.SHUT_RDWR)
 
 
