@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+
 from bundler.emit.loader import render, runtime_files
 
 ALIGN = 64
@@ -30,7 +31,11 @@ def build(out: Path, entries: dict[str, dict[str, Any]], *, max_size: int = MIB,
         "version": 1,
         "generator": "mbundle test",
         "entries": {
-            name: {"load": "lazy", "assets": [], "variants": [variant(assets, name, *one, max_size) for one in variants.items()]}
+            name: {
+                "load": "lazy",
+                "assets": [],
+                "variants": [variant(assets, name, *one, max_size) for one in variants.items()],
+            }
             for name, variants in sorted(entries.items())
         },
     }
@@ -48,7 +53,9 @@ def build(out: Path, entries: dict[str, dict[str, Any]], *, max_size: int = MIB,
 
 
 def variant(assets: Path, entry: str, name: str, source: Any, max_size: int) -> dict[str, Any]:
-    model = onnx.load(source) if isinstance(source, str | Path) else onnx.ModelProto.FromString(source.SerializeToString())
+    model = (
+        onnx.load(source) if isinstance(source, str | Path) else onnx.ModelProto.FromString(source.SerializeToString())
+    )
     pieces, tensors = externalise(model, max_size)
     content = model.SerializeToString(deterministic=True)
     graph = write(assets, f"{entry}.{name}-", ".onnx", content)
@@ -61,9 +68,18 @@ def variant(assets: Path, entry: str, name: str, source: Any, max_size: int) -> 
         "name": name,
         "graph": graph,
         "data": data,
-        "inputs": [port(value) for value in model.graph.input if value.name not in {i.name for i in model.graph.initializer}],
+        "inputs": [
+            port(value) for value in model.graph.input if value.name not in {i.name for i in model.graph.initializer}
+        ],
         "outputs": [port(value) for value in model.graph.output],
-        "requires": {"dtypes": [], "irVersion": model.ir_version, "memory": offset, "opset": 0, "ops": [], "shaderF16": False},
+        "requires": {
+            "dtypes": [],
+            "irVersion": model.ir_version,
+            "memory": offset,
+            "opset": 0,
+            "ops": [],
+            "shaderF16": False,
+        },
         "measured": {"bytes": graph["bytes"] + offset},
     }
 

@@ -1,4 +1,4 @@
-"""A server for browser tests: files with Range, and any fault on demand. One thread a connection; ends with its block."""
+"""A server for browser tests: files with Range, and any fault on demand. It ends with its block."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Site:
     faults: list[tuple[re.Pattern[str], list[int], Fault]] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     rate: float | None = None
-    """Bytes per second and connection."""
+    """Bytes per second and connection, for files of a build."""
     origin: str = ""
 
     def fail(self, pattern: str, fault: Fault, times: int = 1_000_000) -> None:
@@ -127,7 +127,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def body(self, body: bytes) -> None:
-        rate = self.server.site.rate
+        rate = self.server.site.rate if "/assets/" in self.path else None
         step = 64 << 10 if rate else len(body) or 1
         for start in range(0, len(body), step):
             part = body[start : start + step]

@@ -1,4 +1,4 @@
-"""Each fault between server and page is survived, or named with what to do; a retry recovers, and nothing is left over."""
+"""Each fault between server and page is survived, or named with what to do; a retry recovers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from . import dist, faults, real
+from fixtures.real_models import path
+
+from . import dist, faults
 from .conftest import outcome, value
 from .server import Fault, Site
 
@@ -42,7 +44,7 @@ SURVIVED: dict[str, tuple[Fault, int]] = {
 @pytest.fixture
 def chunk(tmp_path: Path) -> str:
     """Name of the second chunk of a model of several."""
-    manifest = dist.build(tmp_path / "dist", {"it": {"fp32": real.path("magika")}})
+    manifest = dist.build(tmp_path / "dist", {"it": {"fp32": path("magika")}})
     return str(manifest["entries"]["it"]["variants"][0]["data"][0]["chunks"][1]["file"])
 
 
@@ -75,7 +77,9 @@ def test_a_body_that_breaks_off_is_resumed_where_it_stopped(chunk: str, visit: A
 
 
 @pytest.mark.parametrize("pattern", [r"manifest-.*\.json", r"\.onnx"])
-@pytest.mark.parametrize(("fault", "code"), [(faults.corrupt, "integrity"), (faults.html, "html"), (faults.status(404), "http")])
+@pytest.mark.parametrize(
+    ("fault", "code"), [(faults.corrupt, "integrity"), (faults.html, "html"), (faults.status(404), "http")]
+)
 def test_manifest_and_graph_are_no_exception(
     pattern: str, fault: Fault, code: str, chunk: str, visit: Any, site: Site
 ) -> None:
@@ -88,7 +92,7 @@ def test_silence_times_out_and_is_tried_again(fault: Fault, chunk: str, visit: A
     site.fail(chunk, fault, 1)
     page = visit()
     page.clock.install()
-    page.evaluate("window.done = import('/dist/models.js').then((m) => m.load('it')).then(({ info }) => info.variant); 0")
+    page.evaluate("window.done = import('/dist/models.js').then((m) => m.load('it')).then((it) => it.info.variant); 0")
     for _ in range(100):
         page.wait_for_timeout(20)
         page.clock.fast_forward(1000)

@@ -8,10 +8,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from bundler.emit.fill import fill, literal
-from bundler.emit.loader import render, runtime_files, stem
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bundler.emit.fill import fill, literal
+from bundler.emit.loader import render, runtime_files, stem
 
 from .test_types import entry, port
 
@@ -32,7 +33,11 @@ NASTY = [
 ]
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda of: st.lists(of) | st.dictionaries(st.text(), of)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(), lambda of: st.lists(of) | st.dictionaries(st.text(), of)
+    )
+)
 def test_a_literal_is_the_value_and_plain_ascii(value: object) -> None:
     text = literal(value)
     assert json.loads(text) == value
@@ -47,7 +52,9 @@ def test_values_are_never_read_as_templates() -> None:
 
 @pytest.mark.parametrize("name", NASTY)
 def test_nasty_names_stay_strings(name: str, tmp_path: Path) -> None:
-    made = render({"entries": {name: entry([port(name, "float32", [name])], [port(name, "int64", None)])}}, "m.json", "0", 1)
+    made = render(
+        {"entries": {name: entry([port(name, "float32", [name])], [port(name, "int64", None)])}}, "m.json", "0", 1
+    )
     for path, content in made.items():
         assert re.fullmatch(r"(models|entries/[A-Za-z0-9_-]+)\.(js|d\.ts)", path)
         assert b"<" not in re.sub(rb"(Feeds|Model|Outputs|Api|Entry|ModelOf|FeedsOf|OutputsOf)<[^\n]*", b"", content)

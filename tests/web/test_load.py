@@ -7,18 +7,22 @@ from typing import Any
 
 import pytest
 
+from fixtures.real_models import path
+
 from . import dist, real
 from .conftest import outcome, value
 from .server import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
-SUM = "const total = (out) => Object.values(out).flatMap(({ data }) => Array.from(data, Number)).reduce((a, b) => a + b, 0);"
+SUM = """
+const total = (out) => Object.values(out).flatMap(({ data }) => Array.from(data, Number)).reduce((a, b) => a + b, 0);
+"""
 
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> dict[str, Any]:
-    return dist.build(tmp_path / "dist", {"magika": {"fp32": real.path("magika")}}, max_size=256 << 10)
+    return dist.build(tmp_path / "dist", {"magika": {"fp32": path("magika")}}, max_size=256 << 10)
 
 
 def files(manifest: dict[str, Any]) -> list[dict[str, Any]]:
@@ -119,7 +123,8 @@ def test_abort_leaves_nothing_and_keeps_what_is_verified(
       const controller = new AbortController();
       setTimeout(() => controller.abort(), arg);
       const started = performance.now();
-      await m.load("magika", { signal: controller.signal }).catch((error) => { if (error.name !== "AbortError") throw error; });
+      try { await m.load("magika", { signal: controller.signal }); }
+      catch (error) { if (error.name !== "AbortError") throw error; }
       return performance.now() - started;
     """
     value(page, script, after)

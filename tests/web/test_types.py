@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bundler.emit.loader import render, runtime_files
 
 from .conftest import ROOT
@@ -20,8 +21,10 @@ import { load, preload, entries, setBase, MbundleError, type Feeds, type Outputs
 import icons, { load as loadIcons } from "./dist/entries/icons.js";
 
 const names: readonly ("icons" | "odd-name")[] = entries;
-const model = await load("icons", { signal: new AbortController().signal, onProgress: ({ loaded, total, phase }) => {
-  const share: number = loaded / total; const at: "download" | "session" | "ready" = phase; void [share, at, names]; } });
+const model = await load("icons", { signal: new AbortController().signal, onProgress: (progress) => {
+  const share: number = progress.loaded / progress.total;
+  const at: "download" | "session" | "ready" = progress.phase;
+  void [share, at, names]; } });
 const { embedding } = await model.run({ input_ids: [[1, 2, 3]], attention_mask: new BigInt64Array(3) });
 const vector: Float32Array = embedding.data;
 const dims: readonly [number, 384] = embedding.dims;
@@ -33,7 +36,8 @@ const big: BigInt64Array = scores.data;
 const one = await loadIcons({ device: "wasm" });
 const same: Float32Array = (await one.run({ input_ids: [1], attention_mask: [1] })).embedding.data;
 await icons.preload(); await preload("icons"); await model.dispose(); setBase("/models/"); setBase(null);
-try { await load("icons"); } catch (error) { if (error instanceof MbundleError && error.code === "stale-build") void error.fix; }
+try { await load("icons"); }
+catch (error) { if (error instanceof MbundleError && error.code === "stale-build") void error.fix; }
 void [vector, dims, big, same, model.info.variant];
 """
 
@@ -72,7 +76,12 @@ MANIFEST = {
             [port("embedding", "float32", ["batch", 384])],
         ),
         "odd-name": entry(
-            [port("__proto__", "float32", [1]), port("a b", "bool", None), port("s", "string", [None]), port("u", "uint8", [4])],
+            [
+                port("__proto__", "float32", [1]),
+                port("a b", "bool", None),
+                port("s", "string", [None]),
+                port("u", "uint8", [4]),
+            ],
             [port("x:0", "int64", [])],
         ),
     }
@@ -114,7 +123,9 @@ def tsc(folder: Path, source: str, lib: list[str]) -> list[int]:
         "types": [],
     }
     (folder / "tsconfig.json").write_text(json.dumps({"compilerOptions": options, "files": ["use.ts"]}))
-    done = subprocess.run(["node", str(TSC), "-p", ".", "--pretty", "false"], capture_output=True, text=True, cwd=folder)
+    done = subprocess.run(
+        ["node", str(TSC), "-p", ".", "--pretty", "false"], capture_output=True, text=True, cwd=folder
+    )
     found = re.findall(r"^(.*?)\((\d+),\d+\): error", done.stdout, re.MULTILINE)
     assert all(file == "use.ts" for file, _ in found), done.stdout
     assert done.returncode == 0 or found, done.stdout
