@@ -1,13 +1,17 @@
-"""Where the template files are: beside the package in a checkout, inside it in a wheel."""
+"""Where the files are that mbundle copies or fills in: `templates/` of the repository, or `_templates` in the wheel."""
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from ..errors import BugError
+
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def folder() -> str:
-    """Absolute path of the templates."""
-    inside = os.path.join(_PACKAGE, "_templates")
-    return inside if os.path.isdir(inside) else os.path.join(os.path.dirname(_PACKAGE), "templates")
+def folder() -> Path:
+    """The folder of templates. Raises BugError when the installation has none."""
+    for place in (_PACKAGE / "_templates", _PACKAGE.parent / "templates"):
+        if (place / "runtime" / "index.js").is_file():
+            return place
+    raise BugError(f"no templates beside {_PACKAGE}")

@@ -1,0 +1,54 @@
+// An open session behind names: run, info, dispose.
+
+import { MbundleError, textOf } from "./errors.js";
+import { fitFeeds } from "./feeds.js";
+import { alone } from "./ort.js";
+
+/**
+ * @typedef {object} Parts
+ * @property {import("./types.d.ts").Ort} ort
+ * @property {import("./types.d.ts").OrtSession} session
+ * @property {import("./types.d.ts").Variant} variant
+ * @property {import("./types.d.ts").Info} info
+ */
+
+/**
+ * @param {Parts} parts
+ * @returns {import("./types.d.ts").Model}
+ */
+export function makeModel({ ort, session, variant, info }) {
+  /** @type {Promise<void> | undefined} */
+  let disposed;
+  return {
+    info,
+    inputs: variant.inputs,
+    outputs: variant.outputs,
+    async run(feeds) {
+      if (disposed) throw new MbundleError("disposed", `${info.entry} has been disposed of.`, { entry: info.entry });
+      const fitted = fitFeeds(variant.inputs, /** @type {Record<string, unknown>} */ (feeds));
+      return /** @type {any} */ (alone(ort, () => runOnce(ort, session, fitted, info)));
+    },
+    dispose: () => (disposed ??= alone(ort, () => session.release())),
+  };
+}
+
+/**
+ * @param {import("./types.d.ts").Ort} ort @param {import("./types.d.ts").OrtSession} session
+ * @param {Map<string, import("./feeds.js").Fitted>} fitted @param {import("./types.d.ts").Info} info
+ */
+async function runOnce(ort, session, fitted, { entry, variant, device }) {
+  const Tensor = /** @type {new (type: string, data: unknown, dims: readonly number[]) => import("./types.d.ts").OrtTensor} */ (/** @type {unknown} */ (ort.Tensor));
+  try {
+    const feeds = Object.fromEntries(Array.from(fitted, ([name, { type, data, dims }]) => [name, new Tensor(type, data, dims)]));
+    const results = await session.run(feeds);
+    return Object.fromEntries(await Promise.all(Object.entries(results).map(read)));
+  } catch (cause) {
+    throw new MbundleError("run", `${entry} (${variant}, ${device}) failed to run (${textOf(cause)}).`, { entry, cause });
+  }
+}
+
+/** @param {[string, import("./types.d.ts").OrtTensor]} output */
+async function read([name, tensor]) {
+  const data = tensor.getData ? await tensor.getData() : tensor.data;
+  return [name, { type: tensor.type, data, dims: tensor.dims }];
+}

@@ -1,0 +1,81 @@
+// Files by content hash, kept on the device and shared by all entries, variants and versions of this origin.
+// One small interface; the Cache API behind it, or memory where there is none or no room.
+
+import { parts } from "./fetch.js";
+
+const NAME = "mbundle-1";
+
+/**
+ * @typedef {object} Store
+ * @property {boolean} shared with other tabs and later visits
+ * @property {(sha256: string, target: Uint8Array<ArrayBuffer>, onBytes: (bytes: number) => void) => Promise<boolean>} read
+ *   fills `target`; false: not there, or not of this size. The caller verifies what comes back.
+ * @property {(sha256: string, bytes: Uint8Array<ArrayBuffer>) => Promise<void>} write
+ * @property {(sha256: string) => Promise<boolean>} has
+ * @property {(sha256: string) => Promise<void>} remove
+ * @property {() => Promise<string[]>} list
+ */
+
+/** @type {Promise<Store> | undefined} */
+let opened;
+
+/** The store of this page; the same one each time. */
+export const openStore = () => (opened ??= openCache().catch(() => undefined).then((cache) => (cache ? cacheStore(cache) : memoryStore())));
+
+/** Private windows and insecure origins have no Cache API, or refuse it. */
+const openCache = async () => globalThis.caches?.open(NAME);
+
+/** Any URL of our own origin does as a key; nothing is ever fetched from it. @param {string} sha256 */
+const keyOf = (sha256) => `${location.origin}/.mbundle/${sha256}`;
+
+/** @param {Cache} cache @returns {Store} */
+function cacheStore(cache) {
+  return {
+    shared: true,
+    async read(sha256, target, onBytes) {
+      const response = await cache.match(keyOf(sha256));
+      if (!response?.body || Number(response.headers.get("content-length")) !== target.length) return false;
+      let have = 0;
+      for await (const part of parts(response.body)) {
+        if (have + part.length > target.length) return false;
+        target.set(part, have);
+        onBytes((have += part.length));
+      }
+      return have === target.length;
+    },
+    async write(sha256, bytes) {
+      const headers = { "content-type": "application/octet-stream", "content-length": `${bytes.length}` };
+      await cache.put(keyOf(sha256), new Response(bytes, { headers }));
+    },
+    has: async (sha256) => (await cache.match(keyOf(sha256))) !== undefined,
+    async remove(sha256) {
+      await cache.delete(keyOf(sha256));
+    },
+    list: async () => (await cache.keys()).map(({ url }) => url.slice(url.lastIndexOf("/") + 1)),
+  };
+}
+
+/** What `preload` brought, until the first `load` takes it: two copies of weights are never kept. @returns {Store} */
+export function memoryStore() {
+  /** @type {Map<string, Uint8Array<ArrayBuffer>>} */
+  const held = new Map();
+  return {
+    shared: false,
+    async read(sha256, target, onBytes) {
+      const bytes = held.get(sha256);
+      if (bytes?.length !== target.length) return false;
+      target.set(bytes);
+      held.delete(sha256);
+      onBytes(target.length);
+      return true;
+    },
+    async write(sha256, bytes) {
+      held.set(sha256, bytes);
+    },
+    has: async (sha256) => held.has(sha256),
+    async remove(sha256) {
+      held.delete(sha256);
+    },
+    list: async () => [...held.keys()],
+  };
+}

@@ -1,0 +1,215 @@
+/** The public types of the runtime, and the shapes that its modules hand to each other. */
+
+/** What each dtype is in JavaScript. */
+export interface Arrays {
+  float32: Float32Array;
+  float64: Float64Array;
+  float16: Float16 | Uint16Array;
+  int8: Int8Array;
+  uint8: Uint8Array;
+  int16: Int16Array;
+  uint16: Uint16Array;
+  int32: Int32Array;
+  uint32: Uint32Array;
+  int64: BigInt64Array;
+  uint64: BigUint64Array;
+  bool: Uint8Array;
+  string: string[];
+}
+type Float16 = typeof globalThis extends { Float16Array: { prototype: infer T } } ? T : never;
+
+/** What may be written where one element of a dtype is wanted. */
+interface Scalars {
+  int64: number | bigint;
+  uint64: number | bigint;
+  bool: boolean | number;
+  string: string;
+}
+type Scalar<D> = D extends keyof Scalars ? Scalars[D] : number;
+type Nested<T> = T | readonly Nested<T>[];
+type ArrayOf<D> = D extends keyof Arrays ? Arrays[D] : ArrayBufferView | unknown[];
+
+/** A dimension of a manifest: a fixed size, or the name of one that varies (null: without a name). */
+type Dimension = number | string | null;
+export interface Port {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly Dimension[] | null;
+}
+export interface Signature {
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+}
+
+/** `["N", 2048]` as a tuple of sizes: `[number, 2048]`. */
+export type Dims<S> = S extends readonly Dimension[]
+  ? { readonly [I in keyof S]: S[I] extends number ? S[I] : number }
+  : readonly number[];
+
+/**
+ * What an input takes: its own typed array, numbers (nested or flat), or either with its dims. Dims
+ * that are not given are found from the shape; an ambiguous one is an error, never a guess.
+ */
+export type Feed<P extends Port> =
+  | ArrayOf<P["dtype"]>
+  | Nested<Scalar<P["dtype"]>>
+  | {
+      readonly data: ArrayOf<P["dtype"]> | readonly Scalar<P["dtype"]>[];
+      readonly dims?: Dims<P["shape"]> | readonly number[];
+      readonly type?: P["dtype"];
+    };
+export type Feeds<S extends Signature> = {
+  readonly [P in S["inputs"][number] as P["name"]]: Feed<P>;
+};
+export interface Output<P extends Port> {
+  readonly type: P["dtype"];
+  readonly data: ArrayOf<P["dtype"]>;
+  readonly dims: Dims<P["shape"]>;
+}
+export type Outputs<S extends Signature> = {
+  readonly [P in S["outputs"][number] as P["name"]]: Output<P>;
+};
+
+export interface Progress {
+  /** download: bytes are coming; session: onnxruntime builds the session; ready: done. */
+  readonly phase: "download" | "session" | "ready";
+  /** Bytes of all files of the entry that are here and, at "session", verified. */
+  readonly loaded: number;
+  readonly total: number;
+  /** How many of `loaded` came from the store of this device. */
+  readonly fromCache: number;
+  readonly entry: string;
+}
+export interface PreloadOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Name of a variant of the entry, where the app wants to choose. */
+  readonly variant?: string;
+}
+export interface LoadOptions extends PreloadOptions {
+  readonly device?: "auto" | "wasm" | "webgpu";
+  /** An onnxruntime-web module that the app has imported itself, or a function that imports it. */
+  readonly ort?: Ort | (() => Promise<Ort>);
+  /** More options for `InferenceSession.create`. */
+  readonly sessionOptions?: Readonly<Record<string, unknown>>;
+}
+export interface Info {
+  readonly entry: string;
+  readonly variant: string;
+  readonly device: "wasm" | "webgpu";
+  /** Bytes that came over the network and from the store. */
+  readonly downloaded: number;
+  readonly fromCache: number;
+  /** Why better choices were passed over, in order. */
+  readonly skipped: readonly string[];
+}
+export interface Model<S extends Signature = Signature> {
+  readonly info: Info;
+  readonly inputs: S["inputs"];
+  readonly outputs: S["outputs"];
+  run(feeds: Feeds<S>): Promise<Outputs<S>>;
+  /** Gives the memory back. Waits for runs that are under way; later ones are refused. */
+  dispose(): Promise<void>;
+}
+export interface CacheInfo {
+  readonly kind: "cache" | "memory";
+  readonly files: number;
+  readonly bytes: number;
+  /** What the browser allows this origin, and what it holds; null where the browser does not tell. */
+  readonly quota: number | null;
+  readonly usage: number | null;
+}
+/** One entry of a build: what `entries/<name>.js` exports. */
+export interface Entry<S extends Signature = Signature> {
+  readonly name: string;
+  load(options?: LoadOptions): Promise<Model<S>>;
+  /** Fetches, verifies and stores what `load` will need; opens no session. */
+  preload(options?: PreloadOptions): Promise<void>;
+}
+/** All entries of a build: what `models.js` exports. */
+export interface Api<E> {
+  readonly entries: readonly (keyof E & string)[];
+  load<N extends keyof E & string>(name: N, options?: LoadOptions): Promise<Model<E[N] & Signature>>;
+  preload(name: keyof E & string, options?: PreloadOptions): Promise<void>;
+}
+
+/** Every failure that is not an abort. Switch on `code`; `fix` says what to do. */
+export declare class MbundleError extends Error {
+  readonly code:
+    | "unknown-entry" | "manifest" | "http" | "network" | "offline" | "timeout" | "html" | "size" | "integrity"
+    | "stale-build" | "memory" | "unsupported" | "ort" | "session" | "feeds" | "run" | "disposed";
+  readonly what: string;
+  readonly fix: string;
+  readonly entry: string | undefined;
+  readonly file: string | undefined;
+  /** Of the server's answer, for `http`. */
+  readonly status: number | undefined;
+}
+/** From now on files are fetched from `${url}/assets/`; null: from where the build put them. */
+export declare function setBase(url: string | URL | null): void;
+
+/* Between modules. */
+
+/** A file of the build: name below `assets/`, size and hash of its content. */
+export interface FileRef {
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+export interface Chunk extends FileRef {
+  readonly offset: number;
+}
+/** One external data file as onnxruntime knows it; `chunks` tile it. */
+export interface DataFile {
+  readonly path: string;
+  readonly bytes: number;
+  readonly chunks: readonly Chunk[];
+  /** offset, length, offset, length... of each initializer, ascending; one initializer, one pair. */
+  readonly tensors: readonly number[];
+}
+export interface Requires {
+  readonly shaderF16: boolean;
+  readonly memory: number;
+}
+export interface Variant extends Signature {
+  readonly name: string;
+  readonly graph: FileRef;
+  readonly data: readonly DataFile[];
+  readonly requires: Requires;
+}
+export interface ManifestEntry {
+  readonly load: "lazy" | "idle" | "eager";
+  readonly variants: readonly Variant[];
+}
+export interface Manifest {
+  readonly entries: ReadonlyMap<string, ManifestEntry>;
+}
+/** What a generated module knows about its entry. */
+export interface Spec {
+  readonly name: string;
+  readonly manifest: FileRef;
+  /** Where the bundler or the page put each file. */
+  readonly files: readonly (readonly [string, string])[];
+  /** Folder of all files when they are served from elsewhere than beside the module. */
+  readonly base: string | null;
+}
+
+/** As much of onnxruntime-web as the runtime uses. */
+export interface OrtTensor {
+  readonly type: string;
+  readonly dims: readonly number[];
+  readonly data: unknown;
+  getData?(releaseData?: boolean): Promise<unknown>;
+  dispose?(): void;
+}
+export interface OrtSession {
+  run(feeds: Record<string, OrtTensor>): Promise<Record<string, OrtTensor>>;
+  release(): Promise<void>;
+}
+export interface Ort {
+  readonly InferenceSession: {
+    create(graph: Uint8Array, options: Record<string, unknown>): Promise<unknown>;
+  };
+  readonly Tensor: new (...args: never[]) => unknown;
+  readonly env: object;
+}

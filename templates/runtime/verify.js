@@ -1,0 +1,19 @@
+// sha256 of what was fetched. WebCrypto hashes on another thread, so that a chunk is checked while the next one comes.
+
+/** False on insecure origins (http:// other than localhost): there the browser itself checks, by fetch's `integrity`. */
+export const canHash = () => globalThis.crypto?.subtle !== undefined;
+
+/**
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ * @returns {Promise<string>} lower-case hex
+ */
+export async function sha256(bytes) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** @param {string} hex @returns {string} as fetch's `integrity` takes it */
+export function integrityOf(hex) {
+  const bytes = hex.match(/../g)?.map((pair) => Number.parseInt(pair, 16)) ?? [];
+  return `sha256-${btoa(String.fromCharCode(...bytes))}`;
+}

@@ -1,0 +1,92 @@
+"""Fixtures for tests that drive a real Chromium."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from .server import Site, serving
+
+ROOT = Path(__file__).resolve().parents[2]
+ORT = ROOT / "node_modules" / "onnxruntime-web" / "dist"
+ARGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+IMPORTS = {
+    "imports": {
+        "onnxruntime-web/wasm": "/ort/ort.wasm.bundle.min.mjs",
+        "onnxruntime-web/webgpu": "/ort/ort.webgpu.bundle.min.mjs",
+        "onnxruntime-web/jspi": "/ort/ort.jspi.bundle.min.mjs",
+    }
+}
+BLANK = f'<!doctype html><title>test</title><script type="importmap">{json.dumps(IMPORTS)}</script>'
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """A fresh profile: nothing stored, nothing cached."""
+    context = chromium.new_context()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """Serves `tmp_path/dist` at /dist/ and onnxruntime-web at /ort/."""
+    with serving(Site(mounts={"/dist/": tmp_path / "dist", "/ort/": ORT}, pages={"/": BLANK})) as site:
+        yield site
+
+
+@pytest.fixture
+def visit(context: BrowserContext, site: Site) -> Iterator[Callable[..., Page]]:
+    """Opens the site's page in a new tab; an error that nobody caught fails the test."""
+    loose: list[str] = []
+
+    def open_(path: str = "/") -> Page:
+        page = context.new_page()
+        page.on("pageerror", lambda error: loose.append(str(error)))
+        page.goto(site.origin + path)
+        return page
+
+    yield open_
+    assert loose == []
+
+
+CATCH = """async ([script, argument]) => {
+  const run = new Function("arg", "m", `return (async () => { ${script} })()`);
+  try { return { value: await run(argument, await import("/dist/models.js")) }; }
+  catch (error) { return { error: { name: error.name, code: error.code, message: error.message, fix: error.fix,
+    entry: error.entry, file: error.file, status: error.status, stack: error.stack } }; }
+}"""
+
+
+def outcome(page: Page, script: str, argument: Any = None) -> dict[str, Any]:
+    """Runs `script` (an async body with `m`, the module models.js, and `arg`): {"value"} or {"error"}."""
+    result: dict[str, Any] = page.evaluate(CATCH, [script, argument])
+    return result
+
+
+def value(page: Page, script: str, argument: Any = None) -> Any:
+    result = outcome(page, script, argument)
+    assert "error" not in result, result
+    return result["value"]
