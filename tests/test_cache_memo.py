@@ -35,7 +35,7 @@ def region_of(path: Path, offset: int = 0, length: int = len(DATA)) -> Region:
 
 def known(store: Store, region: Region) -> str | None:
     """As the next build sees it."""
-    return Memo(store).digest(region.path, region.offset, region.length)
+    return Memo(store).lookup(region)
 
 
 @pytest.mark.usefixtures("old_clock")
@@ -127,30 +127,45 @@ def test_two_builds_that_save_keep_each_others_digests(tmp_path: Path, store: St
     assert [known(store, region_of(path)) for path in paths] == [sha256(DATA)] * 2
 
 
-def test_chunk_recipes_are_remembered(store: Store) -> None:
+@pytest.mark.usefixtures("old_clock")
+def test_chunk_recipes_are_remembered(tmp_path: Path, store: Store) -> None:
+    path = tmp_path / "model"
+    path.write_bytes(DATA)
     memo = Memo(store)
-    assert memo.recipe(("a", "b")) is None
-    memo.remember_recipe(("a", "b"), "c")
-    assert memo.recipe(("a", "b")) == "c"
+    assert memo.chunk(("a", "b")) is None
+    memo.learn_chunk(("a", "b"), "c", 5, [str(path)])
+    assert memo.chunk(("a", "b")) == ("c", 5)
     memo.save()
-    assert Memo(store).recipe(("a", "b")) == "c"
-    assert Memo(store).recipe(("b", "a")) is None
+    assert Memo(store).chunk(["a", "b"]) == ("c", 5)
+    assert Memo(store).chunk(("b", "a")) is None
+
+
+@pytest.mark.usefixtures("old_clock")
+def test_a_chunk_of_a_file_that_changed_meanwhile_is_not_remembered(tmp_path: Path, store: Store) -> None:
+    path = tmp_path / "model"
+    path.write_bytes(DATA)
+    memo = Memo(store)
+    memo.lookup(region_of(path))
+    path.write_bytes(DATA[::-1])
+    memo.learn_chunk(("a",), "b", 5, [str(path)])
+    memo.save()
+    assert Memo(store).chunk(("a",)) is None
 
 
 @pytest.mark.parametrize("data", [b"", b"\0" * 99, b"mbundle memo 1 xyz\n{}", b"[]"])
 def test_a_damaged_memo_is_an_empty_one(store: Store, data: bytes) -> None:
     memo = Memo(store)
-    memo.remember_recipe(("a",), "b")
+    memo.learn_chunk(("a",), "b", 1)
     memo.save()
     Path(store.folder, FILE).write_bytes(data)
-    assert Memo(store).recipe(("a",)) is None
+    assert Memo(store).chunk(("a",)) is None
 
 
 def test_sealed_nonsense_is_an_empty_memo(store: Store) -> None:
     values: list[object] = [[], {}, {"files": 3, "recipes": {}}, {"files": {"x": [1]}, "recipes": {}}]
     for value in values:
         store.put_record(FILE, "memo", value)
-        assert Memo(store).recipe(("a",)) is None
+        assert Memo(store).chunk(("a",)) is None
 
 
 def test_a_region_past_the_end_is_an_error_not_a_digest(tmp_path: Path, store: Store) -> None:

@@ -122,7 +122,7 @@ def test_a_same_size_edit_in_the_same_tick_is_not_cached(tmp_path: Path, steps: 
     steps.memo._known.clear()  # what a filesystem with a slow clock would make of it: the same fingerprint
     steps.memo._of(source.weights[0].region.path)
     for weight, digest in zip(source.weights, map(sha256, [A, B, C]), strict=True):
-        steps.memo.remember(weight.region.path, weight.region.offset, weight.region.length, digest)
+        steps.memo.learn(weight.region, digest)
     assert steps.save(KEY, source, RECORD, source) is source
     assert files_of(steps.store, "steps") == []
 
@@ -211,7 +211,7 @@ def test_loaded_weights_need_not_be_hashed_again(tmp_path: Path, steps: Steps, s
     found = build.load(KEY, source)
     assert found is not None
     regions = [weight.region for weight in found[0].weights]
-    assert [build.memo.digest(r.path, r.offset, r.length) for r in regions] == list(map(sha256, [A, NEW, C, NEW]))
+    assert [build.memo.lookup(region) for region in regions] == list(map(sha256, [A, NEW, C, NEW]))
 
 
 def test_a_use_is_noted_for_the_collector(steps: Steps, source: Model) -> None:

@@ -49,34 +49,34 @@ class Memo:
         self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
         self._stored, self._recipes = _read(store)
-        self._new_recipes: set[str] = set()
+        self._new_recipes: dict[str, frozenset[str]] = {}
 
     # -- regions of files
 
-    def digest(self, path: str, offset: int, length: int) -> str | None:
-        """sha256 of a region, if it is known without reading it."""
+    def lookup(self, region: Region) -> str | None:
+        """sha256 of the region, if it is known without reading it."""
         with self._lock:
-            return self._of(path).spans.get((offset, length))
+            return self._of(region.path).spans.get((region.offset, region.length))
 
-    def remember(self, path: str, offset: int, length: int, digest: str) -> None:
-        """Takes over what the caller computed. It must have asked for `digest` before it read the region."""
+    def learn(self, region: Region, digest: str) -> None:
+        """Takes over what the caller computed. It must have called `lookup` on the region before it read it."""
         with self._lock:
-            known = self._of(path)
-            if known.spans.get((offset, length)) != digest:
-                known.spans[offset, length] = digest
+            known = self._of(region.path)
+            if known.spans.get((region.offset, region.length)) != digest:
+                known.spans[region.offset, region.length] = digest
                 known.learned = True
 
     def sha256(self, region: Region) -> str:
         """sha256 of the region, read if it must be. OSError when the file is too short or gone."""
-        digest = self.digest(region.path, region.offset, region.length)
+        digest = self.lookup(region)
         if digest is None:
             digest = fingerprint.digest(region.path, region.offset, region.length)
-            self.remember(region.path, region.offset, region.length, digest)
+            self.learn(region, digest)
         return digest
 
     def sha256_all(self, regions: Sequence[Region]) -> tuple[str, ...]:
         """sha256 of each region; two threads read, as hashing is what takes the time."""
-        if all(self.digest(region.path, region.offset, region.length) for region in regions):
+        if all(self.lookup(region) for region in regions):
             return tuple(map(self.sha256, regions))
         with ThreadPoolExecutor(2) as pool:
             return tuple(pool.map(self.sha256, regions))
@@ -92,17 +92,19 @@ class Memo:
 
     # -- chunks
 
-    def recipe(self, digests: tuple[str, ...]) -> str | None:
-        """sha256 of the chunk that blobs with these digests make, each padded to the alignment."""
+    def chunk(self, recipe: Iterable[str]) -> tuple[str, int] | None:
+        """(sha256, bytes) of the chunk that blobs with these digests make, each padded to the alignment."""
         with self._lock:
-            return self._recipes.get(_name(digests))
+            return self._recipes.get(_name(recipe))
 
-    def remember_recipe(self, digests: tuple[str, ...], digest: str) -> None:
-        """To be called once the files that the blobs came from are known not to have changed meanwhile."""
+    def learn_chunk(self, recipe: Iterable[str], digest: str, size: int, paths: Iterable[str] = ()) -> None:
+        """`paths`: the files that the bytes came from. If one of them changes while the build runs, the bytes may not
+        be those of the recipe, and nothing is kept."""
         with self._lock:
-            if self._recipes.get(_name(digests)) != digest:
-                self._recipes[_name(digests)] = digest
-                self._new_recipes.add(_name(digests))
+            name = _name(recipe)
+            if self._recipes.get(name) != (digest, size):
+                self._recipes[name] = (digest, size)
+                self._new_recipes[name] = frozenset(paths)
 
     # -- the file
 
@@ -115,10 +117,11 @@ class Memo:
         """Merges with what other builds saved meanwhile and writes once. Never fails a build."""
         with self._lock:
             known = {path: one for path, one in self._known.items() if one.spans and self._settled(path)}
-            if not self._new_recipes and not any(one.learned for one in known.values()):
+            new = [name for name, paths in self._new_recipes.items() if all(map(self._settled, paths))]
+            if not new and not any(one.learned for one in known.values()):
                 return
             stored, recipes = _read(self._store)
-            recipes |= {name: self._recipes[name] for name in self._new_recipes}
+            recipes |= {name: self._recipes[name] for name in new}
             self._store.put_record(FILE, _KIND, _as_json(stored | known, recipes))
 
     def _of(self, path: str) -> _Known:
@@ -147,12 +150,12 @@ class Memo:
         return all(fingerprint.digest(path, *span) == digest for span, digest in known.spans.items())
 
 
-def _name(digests: tuple[str, ...]) -> str:
+def _name(recipe: Iterable[str]) -> str:
     """One digest for many: a chunk of a thousand biases would fill the file with its recipe."""
-    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+    return hashlib.sha256("\n".join(recipe).encode()).hexdigest()
 
 
-def _as_json(known: dict[str, _Known], recipes: dict[str, str]) -> dict[str, Any]:
+def _as_json(known: dict[str, _Known], recipes: dict[str, tuple[str, int]]) -> dict[str, Any]:
     oldest = fingerprint.now() - _FORGET_AFTER_DAYS * _DAY_NS
     files = {
         path: [list(one.print), one.seen, [[*span, digest] for span, digest in one.spans.items()]]
@@ -162,13 +165,13 @@ def _as_json(known: dict[str, _Known], recipes: dict[str, str]) -> dict[str, Any
     return {"files": files, "recipes": dict(list(recipes.items())[-_MAX_RECIPES:])}
 
 
-def _read(store: Store) -> tuple[dict[str, _Known], dict[str, str]]:
+def _read(store: Store) -> tuple[dict[str, _Known], dict[str, tuple[str, int]]]:
     try:
         value = sealed.load(os.path.join(store.folder, FILE), _KIND, FORMAT) or {"files": {}, "recipes": {}}
         files = {
             path: _Known(Fingerprint(*found), seen, {(offset, length): digest for offset, length, digest in spans})
             for path, (found, seen, spans) in value["files"].items()
         }
-        return files, dict(value["recipes"])
+        return files, {name: (digest, size) for name, (digest, size) in value["recipes"].items()}
     except (sealed.Damaged, KeyError, TypeError, ValueError, AttributeError):
         return {}, {}

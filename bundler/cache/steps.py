@@ -84,7 +84,7 @@ class Steps:
             self.store.discard(self.store.blob_path(saved.model.digest), "it is no model")
             return None
         for weight, digest in zip(model.weights, digests, strict=True):
-            _remember(self.memo, weight.region, digest)
+            self.memo.learn(weight.region, digest)
         return model, saved.record
 
     def save(self, key: Key, model: Model, record: Mapping[str, Any], source: Model) -> Model:
@@ -139,7 +139,7 @@ class Steps:
         for weight, digest in zip(model.weights, digests, strict=True):
             region = regions.get(digest) or Region(path, places[digest], weight.region.length)
             weights.append(replace(weight, region=region))
-            _remember(self.memo, region, digest)
+            self.memo.learn(region, digest)
         return replace(model, weights=tuple(weights))
 
 
@@ -168,10 +168,6 @@ def as_json(saved: Saved) -> dict[str, Any]:
         "weights": [saved.weights.digest, saved.weights.size] if saved.weights else None,
         "record": dict(saved.record),
     }
-
-
-def _remember(memo: Memo, region: Region, digest: str) -> None:
-    memo.remember(region.path, region.offset, region.length, digest)
 
 
 def _copy(region: Region, writer: BlobWriter) -> None:
