@@ -27,6 +27,7 @@ from .config.schema import BuildConfig, EntrySpec, VariantSpec
 from .emit.describe import put_asset, put_graph, variant
 from .emit.loader import render, runtime_files
 from .emit.manifest import Entry, FileRef, Manifest
+from .emit.ownership import MANIFEST
 from .emit.transaction import Committed, Transaction
 from .errors import InputError, Interrupted, MbundleError, OutputError, Problem, merge
 from .graph.read import ReadPolicy, ReadResult
@@ -78,6 +79,8 @@ class _Build:
     def __init__(self, config: BuildConfig, options: BuildOptions, progress: Progress) -> None:
         self.config, self.options, self.progress = config, options, progress
         self.warnings: list[Problem] = []
+        self.update = False
+        """Whether an earlier build was in the output folder."""
 
     def __enter__(self) -> _Build:
         self._exit = ExitStack()
@@ -205,6 +208,8 @@ class _Build:
         """Manifest, runtime and generated loader, then the one moment in which the new build becomes the current one."""
         import hashlib
 
+        import orjson
+
         described = {entry.spec.name: _described(entry, placements, graphs, output) for entry in entries}
         manifest = Manifest(described, f"mbundle {__version__}")
         data = manifest.to_bytes()
@@ -212,9 +217,9 @@ class _Build:
         folder, modules = runtime_files()
         for name, content in modules.items():
             output.put(f"{folder}/{name}", content)
-        pointers = render(
-            manifest.as_json(), names.manifest(sha256), sha256, len(data), base=self.config.output.base
-        )
+        plain = orjson.loads(data)
+        pointers = render(plain, names.manifest(sha256), sha256, len(data), base=self.config.output.base)
+        self.update = os.path.exists(os.path.join(self.config.output.dir, MANIFEST))
         return output.commit(pointers, data)
 
     def finish(
@@ -241,7 +246,7 @@ class _Build:
             table=stats,
             memo=self.memo,
         )
-        returning = sum(file.nbytes for file in files if file.written) if committed.updated else None
+        returning = sum(file.nbytes for file in files if file.written) if self.update else None
         return stats | {"fresh": False, "seconds": self.progress.elapsed(), "returning": returning}
 
 
