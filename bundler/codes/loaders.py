@@ -4,4 +4,52 @@ from __future__ import annotations
 
 from ._diagnostic import Diagnostic
 
-LOADERS: dict[str, Diagnostic] = {}
+_LIBRARY = "Libraries that read models are native code, which some models bring down; each runs in its own process."
+
+LOADERS: dict[str, Diagnostic] = {
+    "MB301": Diagnostic(
+        "a step crashed",
+        _LIBRARY,
+        "Leave this step out for the entry; if the model comes from you, export it again with a newer exporter.",
+    ),
+    "MB302": Diagnostic(
+        "a step was killed",
+        "The operating system ends the process that uses most memory when there is none left.",
+        "Close other programs or build with `--jobs 1`; a smaller model or fewer steps also help.",
+    ),
+    "MB303": Diagnostic(
+        "a step took too long",
+        "A small file can hold a model that keeps a library busy for ever.",
+        "Leave this step out for the entry, or check that the model is what you think it is.",
+    ),
+    "MB304": Diagnostic(
+        "a step used too much processor time",
+        "A small file can hold a model that keeps a library busy for ever.",
+        "Leave this step out for the entry, or check that the model is what you think it is.",
+    ),
+    "MB305": Diagnostic(
+        "a step needs too much memory",
+        "A small file can ask for tensors of any size; a limit keeps the machine usable.",
+        "Leave this step out for the entry, or check the shapes that the model makes (ConstantOfShape, Expand, Tile).",
+    ),
+    "MB306": Diagnostic(
+        "a step failed",
+        "The step, or a library that it uses, gave up with an error that mbundle does not know.",
+        "Leave this step out for the entry; run with --debug for the traceback.",
+    ),
+    "MB307": Diagnostic(
+        "a step ended its process",
+        "A step must return a model; code that calls sys.exit or os._exit ends it before it can.",
+        "Remove the call that exits, or leave this step out.",
+    ),
+    "MB308": Diagnostic(
+        "the helper process is gone",
+        "mbundle starts its children through one helper process. Something killed it, most likely for want of memory.",
+        "Build again; with `--jobs 1` if it happens again.",
+    ),
+    "MB309": Diagnostic(
+        "no working folder",
+        "Each step works in a temporary folder of its own, so that libraries leave nothing beside your files.",
+        "Free some space there, or point TMPDIR at another folder.",
+    ),
+}

@@ -1,0 +1,115 @@
+"""`run`: one function call in a child of its own."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+import tempfile
+from collections.abc import Callable
+from typing import IO, Any
+
+from ..catalogue import problem
+from ..errors import Interrupted, OutputError
+from . import verdict, wire
+from .child import Reply, Task
+from .client import Client
+from .limits import Limits
+
+_client = Client()
+
+LOG_SHOWN = 4096
+"""Bytes: the end of what a child printed, shown when it fails."""
+
+
+def warm(modules: tuple[str, ...] = ()) -> None:
+    """Start the fork server and let it import `modules` while the caller does other things."""
+    _client.warm(modules)
+
+
+def stop() -> None:
+    """Kill every running child and the server, and wait for them. Runs at interpreter exit too."""
+    _client.stop()
+
+
+def run(
+    target: str,
+    *args: Any,
+    limits: Limits | None = None,
+    label: str = "",
+    tmp: str | None = None,
+    printed: Callable[[str], None] | None = None,
+) -> Any:
+    """What `target` ("package.module:function") returns for `args`, called in a child process under `limits`.
+
+    `label` names the work in messages ("simplify icons/q8"). `tmp`: folder in which the child's working folder is made
+    (it is removed afterwards). `printed` gets what the child wrote to stdout and stderr, if anything.
+    MbundleErrors of the child are raised as they are; everything else that can happen to it is a StepError.
+    """
+    limits = limits or Limits()
+    with tempfile.TemporaryFile(dir=tmp) as exchange, tempfile.TemporaryFile(dir=tmp) as log:
+        pickle.dump(Task(target, args, limits), exchange, pickle.HIGHEST_PROTOCOL)
+        exchange.seek(0)
+        status, timed_out = _supervised(exchange, log, tmp or tempfile.gettempdir(), limits.wall)
+        if printed is not None and (text := _tail(log)):
+            printed(text)
+        end = verdict.End(status.get("code"), status.get("cpu", 0.0), timed_out, _tail(log))
+        return _result(exchange, end, label or target, limits)
+
+
+def _supervised(exchange: IO[bytes], log: IO[bytes], tmp: str, wall: float) -> tuple[dict[str, Any], bool]:
+    """The child's status frame, and whether the wall clock ended it. Whatever happens here, the child is gone after."""
+    exchange.flush()
+    with _client.submit(exchange.fileno(), log.fileno(), tmp) as control:
+        timed_out = False
+        try:
+            control.settimeout(wall)
+            status = _status(control)
+        except TimeoutError:
+            timed_out = True
+            status = _killed(control)
+        except BaseException:
+            _killed(control)
+            raise
+    if _client.stopped:
+        raise Interrupted()
+    if "error" in status:
+        raise OutputError(problem("MB309", f"no working folder could be made in {tmp}: {status['error']}"))
+    return status, timed_out
+
+
+def _status(control: socket.socket) -> dict[str, Any]:
+    try:
+        return wire.receive(control)[0] or {}
+    except ConnectionError:
+        return {}
+
+
+def _killed(control: socket.socket) -> dict[str, Any]:
+    """Half-closing tells the server to kill; its status frame says that it has."""
+    control.shutdown(socket.SHUT_WR)
+    control.settimeout(10)
+    try:
+        return _status(control)
+    except TimeoutError:
+        return {}
+
+
+def _result(exchange: IO[bytes], end: verdict.End, label: str, limits: Limits) -> Any:
+    if end.timed_out or end.code != 0:
+        raise verdict.failure(label, limits, end)
+    exchange.seek(0)
+    data = exchange.read()
+    if not data:
+        raise verdict.failure(label, limits, end)
+    reply: Reply = pickle.loads(data)
+    if reply.error is not None:
+        raise reply.error
+    if reply.raised is not None:
+        raise verdict.raised(label, limits, reply.raised)
+    return reply.value
+
+
+def _tail(log: IO[bytes]) -> str:
+    size = log.seek(0, 2)
+    log.seek(max(0, size - LOG_SHOWN))
+    return log.read().decode(errors="replace").strip()
