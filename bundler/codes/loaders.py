@@ -52,4 +52,39 @@ LOADERS: dict[str, Diagnostic] = {
         "Each step works in a temporary folder of its own, so that libraries leave nothing beside your files.",
         "Free some space there, or point TMPDIR at another folder.",
     ),
+    "MB310": Diagnostic(
+        "a function loader returned nothing",
+        "A loader hands the model on; Python returns None from a function without `return`.",
+        "Return the model at the end of the function.",
+    ),
+    "MB311": Diagnostic(
+        "a function loader returned something else",
+        "The next step and the emitter need the Model that flows through the chain.",
+        "Return `model`, or `model.with_ir(edited, context.scratch)` after an edit.",
+    ),
+    "MB320": Diagnostic(
+        "a step makes the model bigger",
+        "An optimisation that adds bytes costs every visitor; constant folding does this to shared weights.",
+        'Leave the step out, or set on_regression="rollback" to go on without it.',
+    ),
+    "MB321": Diagnostic(
+        "a step's result does not load",
+        "Libraries write models now and then that no runtime accepts.",
+        'Leave the step out, or set on_regression="rollback" to go on without it.',
+    ),
+    "MB322": Diagnostic(
+        "a step changes inputs or outputs",
+        "The page feeds the model by these names and types.",
+        'Leave the step out, or set on_regression="rollback" to go on without it.',
+    ),
+    "MB323": Diagnostic(
+        "a step breaks the model",
+        "NaN, infinities or another shape where the source has numbers: the page would get garbage without an error.",
+        'Leave the step out, or set on_regression="rollback" to go on without it.',
+    ),
+    "MB324": Diagnostic(
+        "a step changes the outputs too much",
+        "The result is compared with the source after every step, on the golden inputs or on generated ones.",
+        'Raise the entry\'s max_error if that is fine, leave the step out, or set on_regression="rollback".',
+    ),
 }

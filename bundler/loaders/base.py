@@ -14,6 +14,10 @@ from typing import ClassVar, Protocol
 from ..graph.model import Model
 
 
+class Skip(Exception):
+    """Raised by a loader that cannot do anything for this model; the message is the reason, half a sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a loader gets beside the model."""
@@ -39,11 +43,15 @@ class Loader(Protocol):
     """Distributions whose versions are part of the cache key, e.g. ("onnxsim", "onnx")."""
     max_error: ClassVar[float]
     """Default tolerance: largest difference to the source's outputs, relative to their largest magnitude."""
+    min_cosine: ClassVar[float]
+    """Default tolerance: least cosine between an output and the source's."""
+    warn_cosine: ClassVar[float]
+    """Below this cosine the step stays, and the build says how far off it is."""
 
     def reads(self) -> tuple[str, ...]:
         """Extra files whose bytes the step depends on (calibration data), relative to the root or absolute."""
         ...
 
     def apply(self, model: Model, context: Context) -> Model:
-        """Returns the new model, or `model` itself when there was nothing to do."""
+        """Returns the new model, or `model` itself when nothing was to be done. Raises Skip with the reason why not."""
         ...

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from ..errors import printable
+from ..graph.model import Model
+from .base import Context, Skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +19,43 @@ class Simplify:
     version: ClassVar[str] = "1"
     tools: ClassVar[tuple[str, ...]] = ("onnxsim", "onnx")
     max_error: ClassVar[float] = 1e-4
+    min_cosine: ClassVar[float] = 0.9999
+    warn_cosine: ClassVar[float] = 0.9999
 
     skip: tuple[str, ...] = ()
     """onnxsim's optimizer passes to leave out, by name."""
+
+    def reads(self) -> tuple[str, ...]:
+        return ()
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """onnxsim from file to file. Folding can copy a weight in another form (transposed, dequantized) and keep both;
+        then the step is done again without folding."""
+        from .tied import keep_tied
+
+        kept = keep_tied(model, context.scratch)
+        folded = self._simplified(kept, context, "folded")
+        if folded.nbytes <= model.nbytes or folded.nodes == kept.nodes:
+            return folded
+        context.log("left constants unfolded: folding them makes the model bigger")
+        return self._simplified(kept, context, "unfolded", skip_constant_folding=True)
+
+    def _simplified(self, model: Model, context: Context, name: str, **options: Any) -> Model:
+        import onnxsim
+
+        from ..graph.read import read_result
+        from ..graph.write import private_copy
+        from ..process.memory import is_out_of_memory
+
+        folder = os.path.join(context.scratch, name)
+        os.mkdir(folder)
+        output = os.path.join(folder, "model.onnx")
+        source = private_copy(model, os.path.join(context.scratch, "source"))
+        try:
+            # certify: otherwise the outcome would depend on whether z3 happens to be installed.
+            onnxsim.simplify(source, output_path=output, skipped_optimizers=list(self.skip), certify=False, **options)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            raise Skip(f"onnxsim refuses it: {printable(str(error).strip().partition(chr(10))[0])}") from error
+        return read_result(output, folder)

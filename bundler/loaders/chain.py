@@ -1,0 +1,244 @@
+"""Runs one variant's steps: cache, else a child that applies the step and a child that verifies the result.
+
+The parent never looks into a model. What a step does to it is told in its record; what a library does to its process
+is a StepError about this entry, which the caller catches so that the other entries still build.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from .. import process
+from ..config.schema import EntrySpec, LoaderSpec, VariantSpec
+from ..errors import Interrupted, MbundleError, OutputError, StepError, printable
+from ..graph.model import Model
+from ..process import Limits
+from .base import Context
+from .record import Status, StepRecord
+from .regression import Allowed, Trouble, of_form, of_function, of_loading, refuse, remark
+from .step import StepResult
+from .verify.agreement import Agreement
+from .verify.baseline import Baseline
+
+
+@dataclass(frozen=True, slots=True)
+class StepInput:
+    """All that a step's result and record depend on; `context` is JSON values."""
+
+    spec: LoaderSpec
+    model: Model
+    source: Model
+    """The entry's model before the first step."""
+    version: str
+    tools: tuple[str, ...]
+    files: tuple[str, ...]
+    """Absolute paths of extra files whose bytes the step or its verification reads."""
+    context: Mapping[str, Any]
+
+
+class StepCache(Protocol):
+    def load(self, step: StepInput) -> tuple[Model, StepRecord] | None:
+        """None is a miss, and so is anything that is wrong with the entry."""
+        ...
+
+    def save(self, step: StepInput, result: Model, record: StepRecord) -> Model:
+        """The model to go on with: the same, but its weights lie where they outlive the step's scratch folder."""
+        ...
+
+
+class NoCache:
+    """Results live in the scratch folder for as long as the build runs."""
+
+    def load(self, step: StepInput) -> tuple[Model, StepRecord] | None:
+        return None
+
+    def save(self, step: StepInput, result: Model, record: StepRecord) -> Model:
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What all chains of a build share. `scratch`: folder on the cache's filesystem that the caller removes."""
+
+    root: str
+    config_file: str
+    mode: str
+    scratch: str
+    cache: StepCache = field(default_factory=NoCache)
+    target_ir: int = 10
+    target_opset: int = 22
+    told: Callable[[str, str], None] = lambda label, line: None
+    """Gets (label of the step, one line) while the build runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainResult:
+    model: Model
+    records: tuple[StepRecord, ...]
+
+
+class Reference:
+    """The source's outputs for one entry, computed in a child when the first step must be verified. Thread-safe."""
+
+    def __init__(self, entry: EntrySpec, source: Model, workshop: Workshop) -> None:
+        self._entry, self._source, self._workshop = entry, source, workshop
+        self._lock = threading.Lock()
+        self._baseline: Baseline | None = None
+
+    def baseline(self) -> Baseline:
+        with self._lock:
+            if self._baseline is None:
+                self._baseline = self._recorded()
+            return self._baseline
+
+    def _recorded(self) -> Baseline:
+        """A source that cannot be run in time or memory on made-up inputs is not compared; that is told."""
+        folder = tempfile.mkdtemp(prefix="baseline-", dir=self._workshop.scratch)
+        golden = self._entry.golden.path if self._entry.golden else ""
+        limits = replace(Limits.for_model(self._source.nbytes), wall=120 + self._source.nbytes / (50 << 20))
+        args = (self._source, os.path.join(folder, "baseline.npz"), golden)
+        try:
+            baseline: Baseline = process.run(
+                "bundler.loaders.verify.samples:record", *args, limits=limits, label=f"running {self._entry.name}"
+            )
+        except StepError as error:
+            return Baseline("", note=error.problems[0].what)
+        return baseline
+
+
+def run_chain(
+    entry: EntrySpec, variant: VariantSpec, source: Model, workshop: Workshop, reference: Reference | None = None
+) -> ChainResult:
+    """`source` through the steps of `variant`. `reference` is shared by the variants of an entry.
+
+    Raises StepError, naming the entry, when a step dies, or breaks the model under on_regression="error".
+    """
+    reference = reference or Reference(entry, source, workshop)
+    chain = _Chain(entry, variant, source, workshop, reference)
+    try:
+        for spec in variant.steps:
+            chain.advance(spec)
+    except StepError as error:
+        raise StepError(*(replace(p, entry=p.entry or entry.name) for p in error.problems)) from error
+    return ChainResult(chain.model, tuple(chain.records))
+
+
+class _Chain:
+    def __init__(
+        self, entry: EntrySpec, variant: VariantSpec, source: Model, workshop: Workshop, reference: Reference
+    ) -> None:
+        self.entry, self.workshop, self.source, self.reference = entry, workshop, source, reference
+        self.name = f"{entry.name}/{variant.name}"
+        self.model = source
+        self.records: list[StepRecord] = []
+        self.allowed = Allowed(entry.max_error)
+
+    def advance(self, spec: LoaderSpec) -> None:
+        step, allowed = self._described(spec)
+        found = self.workshop.cache.load(step)
+        if found is not None:
+            result, record = found[0], found[1].from_cache()
+        else:
+            result, record = self._run(step, allowed)
+            result = self.workshop.cache.save(step, result, record)
+        if record.status in ("ok", "cached"):
+            self.allowed = allowed
+        self.model = result
+        self.records.append(record)
+
+    def _described(self, spec: LoaderSpec) -> tuple[StepInput, Allowed]:
+        loader = _loader(spec)
+        allowed = self.allowed.after(loader)
+        golden = (self.entry.golden.path,) if self.entry.golden else ()
+        reads = tuple(os.path.join(self.workshop.root, path) for path in (loader.reads() if loader else ()))
+        tools = {"onnxruntime", "onnx", *(loader.tools if loader else ())}
+        context = {
+            "mode": self.workshop.mode,
+            "target": [self.workshop.target_ir, self.workshop.target_opset],
+            "tolerance": allowed.as_json(),
+            "on_regression": self.entry.on_regression,
+        }
+        version = loader.version if loader else ""
+        step = StepInput(spec, self.model, self.source, version, tuple(sorted(tools)), reads + golden, context)
+        return step, allowed
+
+    def _run(self, step: StepInput, allowed: Allowed) -> tuple[Model, StepRecord]:
+        started = time.monotonic()
+        label = f"{step.spec.name} {self.name}"
+        result = self._applied(step, label)
+        note = printable("; ".join(result.log), 200)
+        if result.skipped:
+            return self._kept("skipped", printable(result.skipped, 200), step, started)
+        if result.model == step.model:
+            return self._kept("unchanged", note or "nothing to do", step, started)
+        agreement, trouble = self._judged(result.model, step, allowed, label)
+        if trouble is None:
+            remarks = [note, remark(agreement, allowed, self.reference.baseline().note)]
+            record = self._record("ok", "; ".join(filter(None, remarks)), step, result.model, started)
+            return result.model, record.with_agreement(agreement)
+        if self.entry.on_regression == "error":
+            raise refuse(trouble, self.entry.name, step.spec.name)
+        model, record = self._kept("rolled back", trouble.reason, step, started)
+        return model, record.with_agreement(agreement)
+
+    def _applied(self, step: StepInput, label: str) -> StepResult:
+        scratch = tempfile.mkdtemp(prefix="step-", dir=self.workshop.scratch)
+        shop = self.workshop
+        context = Context(scratch, shop.mode, shop.root, self.entry.name, shop.target_ir, shop.target_opset)
+        target = "bundler.loaders.step:apply_step"
+        printed = (lambda text: shop.told(label, text)) if step.spec.kind == "function" else None
+        result: StepResult = process.run(
+            target,
+            step.spec,
+            step.model,
+            context,
+            shop.config_file,
+            limits=Limits.for_model(step.model.nbytes),
+            label=label,
+            tmp=scratch,
+            printed=printed,
+        )
+        for line in result.log:
+            shop.told(label, printable(line, 200))
+        return result
+
+    def _judged(
+        self, model: Model, step: StepInput, allowed: Allowed, label: str
+    ) -> tuple[Agreement | None, Trouble | None]:
+        trouble = of_form(step.model, model)
+        if trouble is not None:
+            return None, trouble
+        limits = Limits.for_model(model.nbytes)
+        target = "bundler.loaders.verify.examine:examine"
+        try:
+            agreement = process.run(
+                target, model, self.reference.baseline(), limits=limits, label=f"the result of {label}"
+            )
+        except (Interrupted, OutputError):
+            raise
+        except MbundleError as error:
+            return None, of_loading(error)
+        return agreement, of_function(agreement, allowed)
+
+    def _kept(self, status: Status, note: str, step: StepInput, started: float) -> tuple[Model, StepRecord]:
+        return step.model, self._record(status, note, step, step.model, started)
+
+    def _record(self, status: Status, note: str, step: StepInput, after: Model, started: float) -> StepRecord:
+        before = step.model
+        seconds = round(time.monotonic() - started, 3)
+        return StepRecord(step.spec.name, before.nbytes, after.nbytes, before.nodes, after.nodes, seconds, status, note)
+
+
+def _loader(spec: LoaderSpec) -> Any:
+    """The loader as data, for what it says of itself; None for a plain function."""
+    if spec.kind == "function":
+        return None
+    from .registry import make
+
+    return make(spec)

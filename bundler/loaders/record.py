@@ -1,0 +1,51 @@
+"""What one step did, for the build's table, stats.json and the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from .verify.agreement import Agreement
+
+Status = Literal["ok", "unchanged", "rolled back", "skipped", "cached"]
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """`cached`: the result came from the cache; then the status is "cached" where it was "ok"."""
+
+    step: str
+    bytes_before: int
+    bytes_after: int
+    nodes_before: int
+    nodes_after: int
+    seconds: float
+    status: Status
+    note: str = ""
+    """One line, or ""."""
+    max_error: float | None = None
+    """Relative to the output's largest magnitude; None: not compared."""
+    cosine: float | None = None
+    cached: bool = False
+
+    def from_cache(self) -> StepRecord:
+        return replace(self, cached=True, status="cached" if self.status == "ok" else self.status)
+
+    def with_agreement(self, agreement: Agreement | None) -> StepRecord:
+        if agreement is None:
+            return self
+        return replace(self, max_error=_figures(agreement.relative), cosine=_figures(agreement.cosine))
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> StepRecord:
+        """TypeError when it is no record."""
+        return cls(**value)
+
+
+def _figures(value: float) -> float | None:
+    """Three significant figures: more would be noise of the machine. JSON has no infinity."""
+    return float(f"{value:.3g}") if abs(value) != float("inf") else None

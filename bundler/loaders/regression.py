@@ -1,0 +1,115 @@
+"""What makes a step's result worse than what it was given. Pure functions over data; messages say it in one line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..catalogue import problem
+from ..errors import MbundleError, StepError, printable
+from ..graph.model import Model, Port
+from .verify.agreement import Agreement, Tolerance, objection
+
+SLACK = 4096
+"""Bytes that a graph with fewer nodes may grow by: names and shapes that a library wrote down."""
+FUNCTION_COSINE = 0.9
+"""Nobody states a tolerance for a plain function: it may do what it wants, short of nonsense; this much is remarked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """`code` for on_regression="error"; `reason`: half a sentence for the rollback's note."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Tolerance of the chain so far. `max_error`: the entry's own, absolute; it replaces the loaders' defaults."""
+
+    max_error: float | None = None
+    tolerance: Tolerance = field(default_factory=lambda: Tolerance(0.0, 1.0))
+    warn_cosine: float = 1.0
+
+    def after(self, loader: Any) -> Allowed:
+        """With one more step; None is a plain function."""
+        own, warn = Tolerance(), FUNCTION_COSINE
+        if loader is not None:
+            own = Tolerance(loader.max_error, getattr(loader, "min_cosine", -1.0))
+            warn = getattr(loader, "warn_cosine", FUNCTION_COSINE)
+        loosest = own.loosest(self.tolerance)
+        tolerance = Tolerance(loosest.relative, loosest.cosine, self.max_error)
+        return Allowed(self.max_error, tolerance, min(self.warn_cosine, warn))
+
+    def as_json(self) -> list[Any]:
+        t = self.tolerance
+        return [str(t.relative), t.cosine, t.absolute, self.warn_cosine]
+
+
+def of_form(before: Model, after: Model) -> Trouble | None:
+    """What can be seen without running: size and signature."""
+    if after.nbytes > before.nbytes + (SLACK if after.nodes < before.nodes else 0):
+        return Trouble("MB320", f"it makes the model bigger: {_size(before.nbytes)} to {_size(after.nbytes)}")
+    for kind in ("inputs", "outputs"):
+        difference = _ports(getattr(before.signature, kind), getattr(after.signature, kind), kind[:-1])
+        if difference:
+            return Trouble("MB322", difference)
+    return None
+
+
+def of_loading(error: MbundleError) -> Trouble:
+    return Trouble("MB321", f"its result does not load: {error.problems[0].what}")
+
+
+def of_function(agreement: Agreement | None, allowed: Allowed) -> Trouble | None:
+    if agreement is None:
+        return None
+    reason = objection(agreement, allowed.tolerance)
+    return Trouble("MB323" if agreement.broken else "MB324", reason) if reason else None
+
+
+def remark(agreement: Agreement | None, allowed: Allowed, why_not: str) -> str:
+    """What a step that stays has to say about its agreement, or ""."""
+    if agreement is None:
+        return printable(f"not compared: {why_not}", 200)
+    if agreement.cosine < allowed.warn_cosine:
+        return f'output "{agreement.output}" has a cosine of {agreement.cosine:.3f} with the source'
+    return ""
+
+
+def refuse(trouble: Trouble, entry: str, step: str) -> StepError:
+    return StepError(problem(trouble.code, f"{step}: {trouble.reason}", entry=entry, step=step))
+
+
+def _ports(before: tuple[Port, ...], after: tuple[Port, ...], kind: str) -> str:
+    old, new = {port.name: port for port in before}, {port.name: port for port in after}
+    if list(old) != list(new):
+        gone, come = sorted(set(old) - set(new)), sorted(set(new) - set(old))
+        changed = [f"without {_quoted(gone)}"] * bool(gone) + [f"with {_quoted(come)}"] * bool(come)
+        return f"it changes the {kind}s: {', '.join(changed) or 'in another order'}"
+    for name, port in old.items():
+        if port.dtype != new[name].dtype:
+            return f"it changes {kind} {_quoted([name])} from {port.dtype} to {new[name].dtype}"
+        if not _fits(port, new[name], kind):
+            return f"it changes the shape of {kind} {_quoted([name])} from {port.shape} to {new[name].shape}"
+    return ""
+
+
+def _fits(old: Port, new: Port, kind: str) -> bool:
+    """An output's free dimension may become known; an input that took any size must still take it."""
+    if old.shape is None or new.shape is None:
+        return True
+    if len(old.shape) != len(new.shape):
+        return False
+    narrowed = (a != b for a, b in zip(old.shape, new.shape, strict=True) if isinstance(b, int))
+    known = (a != b for a, b in zip(old.shape, new.shape, strict=True) if isinstance(a, int) and isinstance(b, int))
+    return not any(narrowed if kind == "input" else known)
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f'"{printable(name, 40)}"' for name in names[:3])
+
+
+def _size(nbytes: int) -> str:
+    return f"{nbytes / 1e6:.1f} MB" if nbytes >= 1e5 else f"{nbytes / 1e3:.1f} kB"

@@ -1,0 +1,72 @@
+"""One step, inside its child: make the loader again, apply it, judge what it returned."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..catalogue import problem
+from ..config.schema import LoaderSpec
+from ..errors import StepError
+from ..graph.model import Model
+from .base import Context, Skip
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """`skipped`: why there is no new model, else "". `log`: what the loader told through its context."""
+
+    model: Model
+    skipped: str = ""
+    log: tuple[str, ...] = ()
+
+
+def apply_step(spec: LoaderSpec, model: Model, context: Context, config_file: str) -> StepResult:
+    """The child's function. `config_file`: for plain functions, which are found again by evaluating it."""
+    log: list[str] = []
+    context = replace(context, log=log.append)
+    step = _step(spec, context, config_file)
+    try:
+        result = step(model, context)
+    except Skip as skip:
+        return StepResult(model, str(skip) or "it does not apply", tuple(log))
+    return StepResult(_checked(result, spec, context), "", tuple(log))
+
+
+def _step(spec: LoaderSpec, context: Context, config_file: str) -> Callable[[Model, Context], Any]:
+    if spec.kind != "function":
+        from .registry import make
+
+        return make(spec).apply
+    from ..config.evaluate import evaluate_function
+
+    return _two_arguments(evaluate_function(config_file, spec.where, context.mode))
+
+
+def _two_arguments(function: Callable[..., Any]) -> Callable[[Model, Context], Any]:
+    """A plain function takes the model, or the model and the context."""
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        return lambda model, context: function(model)
+    return function
+
+
+def _checked(result: Any, spec: LoaderSpec, context: Context) -> Model:
+    if isinstance(result, Model):
+        return result
+    if result is None:
+        raise StepError(problem("MB310", f"{spec.name} returned nothing", entry=context.entry, step=spec.name))
+    kind = f"{type(result).__module__}.{type(result).__qualname__}".removeprefix("builtins.")
+    what = f"{spec.name} returned {kind}, not a bundler Model"
+    raise StepError(problem("MB311", what, fix=_remedy(kind), entry=context.entry, step=spec.name))
+
+
+def _remedy(kind: str) -> str | None:
+    if kind.startswith("onnx_ir."):
+        return "Take the context as second argument and return `model.with_ir(edited, context.scratch)`."
+    if kind.startswith("onnx."):
+        return "Edit `model.to_ir()` instead of a ModelProto, and return `model.with_ir(edited, context.scratch)`."
+    return None

@@ -1,0 +1,16 @@
+"""The handle on what the source computes; the arrays stay in a file that children read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """`note`: why there is nothing to compare with, half a sentence; then `path` is ""."""
+
+    path: str
+    outputs: tuple[str, ...] = ()
+    """Names of the outputs that are compared: all but sequences, maps and strings."""
+    samples: int = 0
+    note: str = ""

@@ -1,0 +1,145 @@
+"""Inputs to compare on, with the source's outputs for them: recorded once an entry, used after every step.
+
+File: an uncompressed .npz with "<sample>/in/<i>" and "<sample>/out/<i>" by position, because tensor names are not ours
+to put into archives.
+"""
+
+from __future__ import annotations
+
+import time
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import onnx
+
+from ...errors import printable
+from ...graph.model import Model, Port
+from .baseline import Baseline
+from .domains import Domains
+from .feeds import INTEGERS, Array, CannotFeed, Feeds, feeds
+from .session import Runner
+from .shapes import Sizes, attempts, other_batch, shape
+
+SAMPLES = 3
+SEARCH_SECONDS = 20.0
+RUN_SECONDS = 10.0
+"""No further sample is begun after this; a big model is compared on fewer."""
+_RANDOM = frozenset(
+    ["Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"]
+)
+
+
+def record(model: Model, path: str, golden: str) -> Baseline:
+    """Runs the source on samples from the file `golden` or on generated ones; writes `path`. Child's function."""
+    try:
+        runner, samples = _prepared(model, golden)
+        arrays: dict[str, Array] = {}
+        count = 0
+        for count, (inputs, outputs) in enumerate(_within(_runs(runner, samples), RUN_SECONDS), 1):
+            arrays |= {f"{count - 1}/in/{i}": inputs[port.name] for i, port in enumerate(model.signature.inputs)}
+            arrays |= {f"{count - 1}/out/{i}": array for i, array in enumerate(outputs)}
+    except CannotFeed as reason:
+        return Baseline("", note=str(reason))
+    with open(path, "wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    return Baseline(path, runner.names, count)
+
+
+def load(baseline: Baseline, inputs: tuple[Port, ...]) -> Iterator[tuple[Feeds, list[Array]]]:
+    """The samples one by one."""
+    with np.load(baseline.path, allow_pickle=False) as arrays:
+        for sample in range(baseline.samples):
+            fed = {port.name: arrays[f"{sample}/in/{i}"] for i, port in enumerate(inputs)}
+            yield fed, [arrays[f"{sample}/out/{i}"] for i in range(len(baseline.outputs))]
+
+
+def _prepared(model: Model, golden: str) -> tuple[Runner, Iterator[Feeds]]:
+    random = sorted(_RANDOM & {op for op, _ in model.ops})
+    if random:
+        raise CannotFeed(f"it is random ({random[0]})")
+    runner = Runner(model)
+    return runner, _golden(golden, model) if golden else _generated(runner, model)
+
+
+def _runs(runner: Runner, samples: Iterator[Feeds]) -> Iterator[tuple[Feeds, list[Array]]]:
+    for sample in samples:
+        try:
+            yield sample, runner.run(sample)
+        except Exception as error:
+            raise CannotFeed(f"the source fails on its sample: {first_line(error)}") from error
+
+
+def _within(items: Iterator[Any], seconds: float) -> Iterator[Any]:
+    end = time.monotonic() + seconds
+    for item in items:
+        yield item
+        if time.monotonic() > end:
+            return
+
+
+def _golden(path: str, model: Model) -> Iterator[Feeds]:
+    """An .npz whose keys are the inputs' names; an array with one dimension more than its input is a row of samples."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {port.name: file[port.name] for port in model.signature.inputs}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise CannotFeed(f"the golden file has no arrays for its inputs: {first_line(error)}") from error
+    stacked = {p.name for p in model.signature.inputs if p.shape is not None and arrays[p.name].ndim > len(p.shape)}
+    rows = min((len(arrays[name]) for name in stacked), default=1)
+    for row in range(min(rows, SAMPLES)):
+        yield {name: array[row] if name in stacked else array for name, array in arrays.items()}
+
+
+def _generated(runner: Runner, model: Model) -> Iterator[Feeds]:
+    maker = _Maker(model)
+    sizes = _accepted(runner, maker)
+    yield maker.sample(sizes, 0)
+    yield maker.sample(sizes, 1)
+    bigger = other_batch(model.signature.inputs, sizes)
+    yield maker.sample(bigger if bigger != sizes and _runs_with(runner, maker, bigger) else sizes, 2)
+
+
+class _Maker:
+    """Makes samples for one model."""
+
+    def __init__(self, model: Model) -> None:
+        self.ports = model.signature.inputs
+        domains = Domains(onnx.load_model_from_string(model.skeleton))
+        self._domains = {port.name: domains.of(port.name) for port in self.ports if port.dtype in INTEGERS}
+        unranked = [port.name for port in self.ports if port.shape is None]
+        if unranked:
+            raise CannotFeed(f'input "{printable(unranked[0])}" does not say how many dimensions it has')
+
+    def sample(self, sizes: Sizes, seed: int) -> Feeds:
+        return feeds(self.ports, {port.name: shape(port, sizes) for port in self.ports}, self._domains, seed)
+
+
+def _accepted(runner: Runner, maker: _Maker) -> Sizes:
+    """The first sizes that the source runs with."""
+    end = time.monotonic() + SEARCH_SECONDS
+    reason = "it has no inputs"
+    for sizes in attempts(maker.ports):
+        try:
+            runner.run(maker.sample(sizes, 0))
+            return sizes
+        except CannotFeed:
+            raise
+        except Exception as error:
+            reason = first_line(error)
+        if time.monotonic() > end:
+            break
+    raise CannotFeed(f"no generated input suits the source: {reason}")
+
+
+def _runs_with(runner: Runner, maker: _Maker, sizes: Sizes) -> bool:
+    try:
+        runner.run(maker.sample(sizes, 2))
+    except Exception:
+        return False
+    return True
+
+
+def first_line(error: BaseException) -> str:
+    return printable(str(error).strip().partition("\n")[0] or type(error).__name__)
