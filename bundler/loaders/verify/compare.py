@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,30 +18,62 @@ TINY = 1e-6
 
 
 def compare(names: Sequence[str], pairs: Iterable[tuple[Sequence[Array], Sequence[Array]]]) -> Agreement:
-    """`pairs`: for each sample the outputs of the source and of the result, in the order of `names`."""
-    worst = Agreement(0.0, 0.0, 1.0, "", 0)
+    """`pairs`: for each sample the outputs of the source and of the result, in the order of `names`.
+
+    An output is judged over all samples together: a single logit has no direction, three of them have.
+    """
+    tallies = [_Tally(printable(name)) for name in names]
+    samples = 0
     for source, result in pairs:
-        for name, expected, found in zip(names, source, result, strict=True):
-            worst = _worse(worst, _one(printable(name), expected, found))
-            if worst.broken:
-                return worst
-        worst = Agreement(worst.relative, worst.absolute, worst.cosine, worst.output, worst.samples + 1)
-    return worst
+        for tally, expected, found in zip(tallies, source, result, strict=True):
+            broken = _broken(tally.name, expected, found)
+            if broken:
+                return Agreement(np.inf, np.inf, -1.0, tally.name, samples, broken)
+            tally.add(expected, found)
+        samples += 1
+    worst = max(tallies, key=lambda tally: tally.relative)
+    largest = max(tally.difference for tally in tallies)
+    return Agreement(worst.relative, largest, min(tally.cosine for tally in tallies), worst.name, samples)
 
 
-def _worse(a: Agreement, b: Agreement) -> Agreement:
-    output = b.output if b.relative > a.relative or not a.output else a.output
-    values = max(a.relative, b.relative), max(a.absolute, b.absolute), min(a.cosine, b.cosine)
-    return Agreement(*values, output, a.samples, b.broken)
+@dataclass
+class _Tally:
+    """Sums over the samples of one output; of finite numbers only."""
 
+    name: str
+    difference: float = 0.0
+    magnitude: float = 0.0
+    dot: float = 0.0
+    squares: float = 0.0
+    squares_found: float = 0.0
+    differing: int = 0
+    elements: int = 0
 
-def _one(name: str, expected: Array, found: Array) -> Agreement:
-    broken = _broken(name, expected, found)
-    if broken:
-        return Agreement(np.inf, np.inf, -1.0, name, 0, broken)
-    if expected.dtype.kind not in "fc":
-        return _discrete(name, expected, found)
-    return _continuous(name, expected, found)
+    def add(self, expected: Array, found: Array) -> None:
+        if expected.dtype.kind not in "fc":
+            self.differing += int(np.count_nonzero(expected != found))
+            self.elements += expected.size
+            return
+        finite = np.isfinite(expected)
+        wide = np.complex128 if expected.dtype.kind == "c" else np.float64
+        a, b = expected[finite].astype(wide), found[finite].astype(wide)
+        if a.size:
+            self.difference = max(self.difference, float(np.abs(a - b).max()))
+            self.magnitude = max(self.magnitude, float(np.abs(a).max()))
+            self.dot += float(np.real(np.vdot(a, b)))
+            self.squares += float(np.real(np.vdot(a, a)))
+            self.squares_found += float(np.real(np.vdot(b, b)))
+
+    @property
+    def relative(self) -> float:
+        if self.elements:
+            return self.differing / self.elements
+        return self.difference / max(self.magnitude, TINY)
+
+    @property
+    def cosine(self) -> float:
+        lengths = float(np.sqrt(self.squares) * np.sqrt(self.squares_found))
+        return min(1.0, self.dot / lengths) if lengths > TINY * TINY else 1.0
 
 
 def _broken(name: str, expected: Array, found: Array) -> str:
@@ -55,25 +88,3 @@ def _broken(name: str, expected: Array, found: Array) -> str:
         return ""
     what = "NaN" if np.isnan(found[lost]).any() else "infinite"
     return f'output "{name}" is {what} where the source has a number ({int(lost.sum())} of {lost.size} values)'
-
-
-def _discrete(name: str, expected: Array, found: Array) -> Agreement:
-    share = float(np.mean(expected != found)) if expected.size else 0.0
-    return Agreement(share, 0.0, 1.0, name, 0)
-
-
-def _continuous(name: str, expected: Array, found: Array) -> Agreement:
-    finite = np.isfinite(expected)
-    wide = np.complex128 if expected.dtype.kind == "c" else np.float64
-    a, b = expected[finite].astype(wide), found[finite].astype(wide)
-    if not a.size:
-        return Agreement(0.0, 0.0, 1.0, name, 0)
-    absolute = float(np.abs(a - b).max())
-    return Agreement(absolute / max(float(np.abs(a).max()), TINY), absolute, _cosine(a, b), name, 0)
-
-
-def _cosine(a: Array, b: Array) -> float:
-    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
-    if lengths < TINY * TINY:
-        return 1.0
-    return float(np.real(np.vdot(a, b))) / lengths
