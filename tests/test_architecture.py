@@ -76,7 +76,14 @@ def test_every_module_belongs_to_a_layer() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["bundler", "bundler.cli", "bundler.build", "bundler.commands.build", "bundler.commands.cache", "bundler.emit.manifest"],
+    [
+        "bundler",
+        "bundler.cli",
+        "bundler.build",
+        "bundler.commands.build",
+        "bundler.commands.cache",
+        "bundler.emit.manifest",
+    ],
 )
 def test_light_modules_load_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*sorted({HEAVY!r} & set(sys.modules)))"

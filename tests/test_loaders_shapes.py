@@ -83,7 +83,7 @@ def test_every_attempt_is_a_shape_of_bounded_size(dims: list[int | str | None]) 
 def graph(*nodes: onnx.NodeProto, **tensors: np.ndarray) -> Domains:
     ids = helper.make_tensor_value_info("ids", TensorProto.INT64, ["n", "s"])
     initializers = [numpy_helper.from_array(array, name) for name, array in tensors.items()]
-    return Domains(helper.make_model(helper.make_graph(nodes, "g", [ids], [], initializers)))
+    return Domains(helper.make_graph(nodes, "g", [ids], [], initializers))
 
 
 def node(op: str, inputs: str, output: str = "y", **attributes: object) -> onnx.NodeProto:

@@ -8,7 +8,7 @@ import what it needs. It must be pure: same model, options and tool versions, sa
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from ..graph.model import Model
@@ -16,6 +16,10 @@ from ..graph.model import Model
 
 class Skip(Exception):
     """Raised by a loader that cannot do anything for this model; the message is the reason, half a sentence."""
+
+
+def silent(message: str) -> None:
+    """A log that nobody reads; a function by name, so that a Context can be sent to a child."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Context:
     entry: str
     target_ir: int = 10
     target_opset: int = 22
-    log: Callable[[str], None] = field(default=lambda message: None)
+    log: Callable[[str], None] = silent
     """One line for the build's output, e.g. why the step changed nothing."""
 
 

@@ -56,22 +56,24 @@ class QuantizeDynamic:
         return ()
 
     def apply(self, model: Model, context: Context) -> Model:
-        """The stock tool on a private copy: it writes beside the file that it reads."""
+        """The stock tool, from file to file in the step's folder."""
         self._refuse(model)
         from ..graph.read import read_result
-        from ..graph.write import private_copy
+        from .skeleton import constants_as_initializers, without_inferred_shapes
 
         folder = os.path.join(context.scratch, "quantized")
         os.mkdir(folder)
-        output = os.path.join(folder, "model.onnx")
-        source = private_copy(model, os.path.join(context.scratch, "source"), own=True)
+        output = os.path.join(folder, "quantized.onnx")
+        source = _source(constants_as_initializers(model), folder)
         self._quantize(source, output, model)
-        result = read_result(output, folder)
-        if result.ops == model.ops:
+        result = read_result(output, folder, max_opset=context.target_opset, max_ir=context.target_ir)
+        if not any(op in dict(result.ops) for op in _QUANTIZED):
             raise Skip("none of its weights can be quantized")
-        return result
+        return without_inferred_shapes(result, model)
 
     def _refuse(self, model: Model) -> None:
+        from .skeleton import has_sparse
+
         ops = dict(model.ops)
         done = [op for op in _QUANTIZED if op in ops]
         if done:
@@ -79,7 +81,7 @@ class QuantizeDynamic:
         wanted = self.ops or _QUANTIZABLE
         if not any(op.rpartition(":")[2] in wanted for op in ops):
             raise Skip(f"it has none of {', '.join(op.rpartition(':')[2] for op in wanted)}")
-        if _has_sparse(model):
+        if has_sparse(model):
             raise Skip("it has sparse weights, which onnxruntime's quantizer cannot read")
 
     def _quantize(self, source: str, output: str, model: Model) -> None:
@@ -97,6 +99,7 @@ class QuantizeDynamic:
                 reduce_range=self.reduce_range,
                 weight_type=QuantType.QUInt8 if unsigned else QuantType.QInt8,
                 use_external_data_format=model.nbytes > _INLINE_LIMIT,
+                extra_options={"EnableSubgraph": _has_branches(model)},
             )
         except Exception as error:
             if is_out_of_memory(error):
@@ -108,7 +111,23 @@ class QuantizeDynamic:
         return any(op == "Conv" for op, _ in ops) and (not self.ops or "Conv" in self.ops)
 
 
-def _has_sparse(model: Model) -> bool:
+def _has_branches(model: Model) -> bool:
+    return any(op in ("If", "Loop", "Scan") for op, _ in model.ops)
+
+
+def _source(model: Model, folder: str) -> str:
+    """A file that the quantizer may write beside. A link, unless weights must move into branches."""
+    from ..graph.write import private_copy
+
+    path, copy = os.path.join(folder, "source.onnx"), private_copy(model, folder)
+    if not _has_branches(model) or model.nbytes > _INLINE_LIMIT:
+        os.symlink(copy, path)
+        return path
     import onnx
 
-    return bool(onnx.load_model_from_string(model.skeleton).graph.sparse_initializer)
+    from .sink import sink
+
+    proto = onnx.load(copy)
+    sink(proto.graph)
+    onnx.save(proto, path)
+    return path

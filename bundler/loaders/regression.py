@@ -12,6 +12,8 @@ from .verify.agreement import Agreement, Tolerance, objection
 
 SLACK = 4096
 """Bytes that a graph with fewer nodes may grow by: names and shapes that a library wrote down."""
+NOISE = 1e-5
+"""Of a probability: what reordering float32 arithmetic makes of it."""
 FUNCTION_COSINE = 0.9
 """Nobody states a tolerance for a plain function: it may do what it wants, short of nonsense; this much is remarked."""
 
@@ -49,13 +51,17 @@ class Allowed:
 
 def of_form(before: Model, after: Model) -> Trouble | None:
     """What can be seen without running: size and signature."""
-    if after.nbytes > before.nbytes + (SLACK if after.nodes < before.nodes else 0):
+    if grows(before, after):
         return Trouble("MB320", f"it makes the model bigger: {_size(before.nbytes)} to {_size(after.nbytes)}")
     for kind in ("inputs", "outputs"):
         difference = _ports(getattr(before.signature, kind), getattr(after.signature, kind), kind[:-1])
         if difference:
             return Trouble("MB322", difference)
     return None
+
+
+def grows(before: Model, after: Model) -> bool:
+    return after.nbytes > before.nbytes + (SLACK if after.nodes < before.nodes else 0)
 
 
 def of_loading(error: MbundleError) -> Trouble:
@@ -75,6 +81,8 @@ def remark(agreement: Agreement | None, allowed: Allowed, why_not: str) -> str:
         return printable(f"not compared: {why_not}", 200)
     if agreement.cosine < allowed.warn_cosine:
         return f'output "{agreement.output}" has a cosine of {agreement.cosine:.3f} with the source'
+    if agreement.faint and agreement.relative > NOISE:
+        return f'output "{agreement.faint}" is all but zero on generated inputs: golden inputs would tell more'
     return ""
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from ..errors import printable
 from ..graph.model import Model
 from .base import Context, Skip
+from .regression import grows
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Simplify:
 
         kept = keep_tied(model, context.scratch)
         folded = self._simplified(kept, context, "folded")
-        if folded.nbytes <= model.nbytes or folded.nodes == kept.nodes:
+        if not grows(model, folded):
             return folded
         context.log("left constants unfolded: folding them makes the model bigger")
         return self._simplified(kept, context, "unfolded", skip_constant_folding=True)
@@ -46,11 +47,12 @@ class Simplify:
         from ..graph.read import read_result
         from ..graph.write import private_copy
         from ..process.memory import is_out_of_memory
+        from .skeleton import without_inferred_shapes
 
         folder = os.path.join(context.scratch, name)
         os.mkdir(folder)
-        output = os.path.join(folder, "model.onnx")
-        source = private_copy(model, os.path.join(context.scratch, "source"))
+        output = os.path.join(folder, "simplified.onnx")
+        source = private_copy(model, folder)
         try:
             # certify: otherwise the outcome would depend on whether z3 happens to be installed.
             onnxsim.simplify(source, output_path=output, skipped_optimizers=list(self.skip), certify=False, **options)
@@ -58,4 +60,5 @@ class Simplify:
             if is_out_of_memory(error):
                 raise
             raise Skip(f"onnxsim refuses it: {printable(str(error).strip().partition(chr(10))[0])}") from error
-        return read_result(output, folder)
+        result = read_result(output, folder, max_opset=context.target_opset, max_ir=context.target_ir)
+        return without_inferred_shapes(result, model)

@@ -11,9 +11,9 @@ NO_LIMIT = float("inf")
 class Agreement:
     """Worst case over all outputs and samples.
 
-    `relative`: largest difference over the output's largest magnitude in the source; for integer and boolean outputs
-    the share of elements that differ. `absolute`: the largest difference itself. `broken`: one sentence when the
-    outputs cannot be the same function (NaN, another shape), else "".
+    `relative`: largest difference over the output's largest magnitude in the source (over 1 for a probability);
+    for integer and boolean outputs the share of elements that differ. `absolute`: the largest difference itself.
+    `broken`: one sentence when the outputs cannot be the same function (NaN, another shape), else "".
     """
 
     relative: float
@@ -23,6 +23,8 @@ class Agreement:
     """Name of the output with the largest relative error."""
     samples: int
     broken: str = ""
+    faint: str = ""
+    """Name of a probability that is all but zero on every sample, so that little was compared."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,4 +13,6 @@ class Baseline:
     outputs: tuple[str, ...] = ()
     """Names of the outputs that are compared: all but sequences, maps and strings."""
     samples: int = 0
+    probabilities: frozenset[str] = frozenset()
+    """Outputs whose range is [0, 1] by the way they are made."""
     note: str = ""

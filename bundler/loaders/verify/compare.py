@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +15,20 @@ from .agreement import Agreement
 Array = NDArray[Any]
 TINY = 1e-6
 """Outputs whose magnitude stays below this are zero for all that anyone reads out of them."""
+FAINT = 0.05
+"""Probabilities that stay below this on both sides say "no" alike; their direction means nothing."""
 
 
-def compare(names: Sequence[str], pairs: Iterable[tuple[Sequence[Array], Sequence[Array]]]) -> Agreement:
+def compare(
+    names: Sequence[str],
+    pairs: Iterable[tuple[Sequence[Array], Sequence[Array]]],
+    probabilities: Container[str] = (),
+) -> Agreement:
     """`pairs`: for each sample the outputs of the source and of the result, in the order of `names`.
 
     An output is judged over all samples together: a single logit has no direction, three of them have.
     """
-    tallies = [_Tally(printable(name)) for name in names]
+    tallies = [_Tally(printable(name), name in probabilities) for name in names]
     samples = 0
     for source, result in pairs:
         for tally, expected, found in zip(tallies, source, result, strict=True):
@@ -33,7 +39,9 @@ def compare(names: Sequence[str], pairs: Iterable[tuple[Sequence[Array], Sequenc
         samples += 1
     worst = max(tallies, key=lambda tally: tally.relative)
     largest = max(tally.difference for tally in tallies)
-    return Agreement(worst.relative, largest, min(tally.cosine for tally in tallies), worst.name, samples)
+    faint = next((tally.name for tally in tallies if tally.faint), "")
+    cosine = min(tally.cosine for tally in tallies)
+    return Agreement(worst.relative, largest, cosine, worst.name, samples, faint=faint)
 
 
 @dataclass
@@ -41,8 +49,10 @@ class _Tally:
     """Sums over the samples of one output; of finite numbers only."""
 
     name: str
+    probability: bool = False
     difference: float = 0.0
     magnitude: float = 0.0
+    magnitude_found: float = 0.0
     dot: float = 0.0
     squares: float = 0.0
     squares_found: float = 0.0
@@ -60,6 +70,7 @@ class _Tally:
         if a.size:
             self.difference = max(self.difference, float(np.abs(a - b).max()))
             self.magnitude = max(self.magnitude, float(np.abs(a).max()))
+            self.magnitude_found = max(self.magnitude_found, float(np.abs(b).max()))
             self.dot += float(np.real(np.vdot(a, b)))
             self.squares += float(np.real(np.vdot(a, a)))
             self.squares_found += float(np.real(np.vdot(b, b)))
@@ -68,10 +79,17 @@ class _Tally:
     def relative(self) -> float:
         if self.elements:
             return self.differing / self.elements
-        return self.difference / max(self.magnitude, TINY)
+        return self.difference if self.probability else self.difference / max(self.magnitude, TINY)
+
+    @property
+    def faint(self) -> bool:
+        """All but zero on these samples: they tell little about it."""
+        return self.probability and max(self.magnitude, self.magnitude_found) < FAINT
 
     @property
     def cosine(self) -> float:
+        if self.faint:
+            return 1.0
         lengths = float(np.sqrt(self.squares) * np.sqrt(self.squares_found))
         return min(1.0, self.dot / lengths) if lengths > TINY * TINY else 1.0
 

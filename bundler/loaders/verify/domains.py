@@ -41,10 +41,10 @@ class Domain:
 class Domains:
     """Of a skeleton: weights need not be there, their dims are."""
 
-    def __init__(self, model: onnx.ModelProto) -> None:
+    def __init__(self, graph: Any) -> None:
         self._uses: dict[str, list[tuple[Any, int]]] = defaultdict(list)
         self._tensors: dict[str, onnx.TensorProto] = {}
-        self._collect(model.graph)
+        self._collect(graph)
 
     def _collect(self, graph: Any) -> None:
         self._tensors |= {tensor.name: tensor for tensor in graph.initializer}
@@ -53,7 +53,7 @@ class Domains:
                 self._tensors |= {name: a.t for name in node.output for a in node.attribute if a.name == "value"}
             for index, name in enumerate(node.input):
                 self._uses[name].append((node, index))
-            for inner in _subgraphs(node):
+            for inner in subgraphs(node):
                 self._collect(inner)
 
     def of(self, name: str) -> Domain:
@@ -111,7 +111,7 @@ class Domains:
         return [int(value) for value in values] if values.dtype.kind in "iu" and values.size <= MOST_CHOICES else []
 
 
-def _subgraphs(node: Any) -> Iterator[Any]:
+def subgraphs(node: Any) -> Iterator[Any]:
     for attribute in node.attribute:
         if attribute.type == onnx.AttributeProto.GRAPH:
             yield attribute.g

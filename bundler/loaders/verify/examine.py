@@ -23,7 +23,7 @@ def examine(model: Model, baseline: Baseline) -> Agreement | None:
     if not baseline.path:
         return None
     try:
-        return compare(baseline.outputs, _pairs(model, baseline))
+        return compare(baseline.outputs, _pairs(model, baseline), baseline.probabilities)
     except _Fails as failure:
         return Agreement(float("inf"), float("inf"), -1.0, "", 0, str(failure))
 

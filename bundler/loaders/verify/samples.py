@@ -19,6 +19,7 @@ from ...graph.model import Model, Port
 from .baseline import Baseline
 from .domains import Domains
 from .feeds import INTEGERS, Array, CannotFeed, Feeds, feeds
+from .outputs import Probabilities
 from .session import Runner
 from .shapes import Sizes, attempts, other_batch, shape
 
@@ -44,7 +45,7 @@ def record(model: Model, path: str, golden: str) -> Baseline:
         return Baseline("", note=str(reason))
     with open(path, "wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
-    return Baseline(path, runner.names, count)
+    return Baseline(path, runner.names, count, Probabilities(_skeleton(model).graph).names())
 
 
 def load(baseline: Baseline, inputs: tuple[Port, ...]) -> Iterator[tuple[Feeds, list[Array]]]:
@@ -106,7 +107,7 @@ class _Maker:
 
     def __init__(self, model: Model) -> None:
         self.ports = model.signature.inputs
-        domains = Domains(onnx.load_model_from_string(model.skeleton))
+        domains = Domains(_skeleton(model).graph)
         self._domains = {port.name: domains.of(port.name) for port in self.ports if port.dtype in INTEGERS}
         unranked = [port.name for port in self.ports if port.shape is None]
         if unranked:
@@ -139,6 +140,10 @@ def _runs_with(runner: Runner, maker: _Maker, sizes: Sizes) -> bool:
     except Exception:
         return False
     return True
+
+
+def _skeleton(model: Model) -> onnx.ModelProto:
+    return onnx.load_model_from_string(model.skeleton)
 
 
 def first_line(error: BaseException) -> str:

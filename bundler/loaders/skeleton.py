@@ -1,0 +1,79 @@
+"""Small edits of a Model on its bare protobuf, for what does not need the IR."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from ..graph.model import Model
+
+
+def without_inferred_shapes(model: Model, source: Model) -> Model:
+    """`model` with only those value_info entries that `source` had: shape inference wrote the others, every runtime
+    infers them again, and they are a tenth of a small model."""
+    proto, own = _proto(model), _proto(source)
+    known = {value.name for graph in _graphs(own.graph) for value in graph.value_info}
+    for graph in _graphs(proto.graph):
+        kept = [value for value in graph.value_info if value.name in known]
+        if len(kept) < len(graph.value_info):
+            rest = type(graph)(value_info=kept)
+            graph.ClearField("value_info")
+            graph.value_info.MergeFrom(rest.value_info)
+    return _with(model, proto)
+
+
+def constants_as_initializers(model: Model) -> Model:
+    """`model` with every Constant tensor as an initializer of its graph: onnxruntime's quantizer looks for weights and
+    biases nowhere else. Counts of ops are not kept up: for a private copy."""
+    proto = _proto(model)
+    for graph in _graphs(proto.graph):
+        kept = []
+        for node in graph.node:
+            tensor = _constant(node)
+            if tensor is None:
+                kept.append(node)
+            else:
+                graph.initializer.add().CopyFrom(tensor)
+                graph.initializer[-1].name = node.output[0]
+        if len(kept) < len(graph.node):
+            rest = type(graph)(node=kept)
+            graph.ClearField("node")
+            graph.node.MergeFrom(rest.node)
+    return _with(model, proto)
+
+
+def has_sparse(model: Model) -> bool:
+    return any(graph.sparse_initializer for graph in _graphs(_proto(model).graph))
+
+
+def _proto(model: Model) -> Any:
+    import onnx
+
+    return onnx.load_model_from_string(model.skeleton)
+
+
+def _with(model: Model, proto: Any) -> Model:
+    return replace(model, skeleton=proto.SerializeToString(deterministic=True))
+
+
+def nested(graph: Any) -> Iterator[Any]:
+    """The graphs in the attributes of the nodes of `graph`, not those inside them."""
+    for node in graph.node:
+        for attribute in node.attribute:
+            yield from attribute.graphs
+            if attribute.HasField("g"):
+                yield attribute.g
+
+
+def _graphs(graph: Any) -> Iterator[Any]:
+    """`graph` and all that are nested in it."""
+    yield graph
+    for inner in nested(graph):
+        yield from _graphs(inner)
+
+
+def _constant(node: Any) -> Any:
+    if node.op_type != "Constant" or node.domain:
+        return None
+    return next((attribute.t for attribute in node.attribute if attribute.name == "value"), None)
