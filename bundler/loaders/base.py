@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from ..graph.model import Model
 
@@ -28,7 +28,7 @@ class Context:
 
     scratch: str
     """An empty folder of the step's own, on the cache's filesystem. Files that the result refers to must lie here."""
-    mode: str
+    mode: Literal["development", "production"]
     root: str
     entry: str
     target_ir: int = 10

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from .. import process
 from ..config.schema import EntrySpec, LoaderSpec, VariantSpec
@@ -21,10 +21,13 @@ from ..graph.model import Model
 from ..process import Limits
 from .base import Context
 from .record import Status, StepRecord
-from .regression import Allowed, Trouble, of_form, of_function, of_loading, refuse, remark
+from .regression import Allowed, Trouble, growth, of_form, of_function, of_loading, refuse, remark
 from .step import StepResult
 from .verify.agreement import Agreement
 from .verify.baseline import Baseline
+
+BASELINE_SECONDS = 120.0
+"""For finding inputs and running the source on them; a big model gets more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class Workshop:
 
     root: str
     config_file: str
-    mode: str
+    mode: Literal["development", "production"]
     scratch: str
     cache: StepCache = field(default_factory=NoCache)
     target_ir: int = 10
@@ -101,7 +104,9 @@ class Reference:
         """A source that cannot be run in time or memory on made-up inputs is not compared; that is told."""
         folder = tempfile.mkdtemp(prefix="baseline-", dir=self._workshop.scratch)
         golden = self._entry.golden.path if self._entry.golden else ""
-        limits = replace(Limits.for_model(self._source.nbytes), wall=120 + self._source.nbytes / (50 << 20))
+        limits = replace(
+            Limits.for_model(self._source.nbytes), wall=BASELINE_SECONDS + self._source.nbytes / (50 << 20)
+        )
         args = (self._source, os.path.join(folder, "baseline.npz"), golden)
         try:
             baseline: Baseline = process.run(
@@ -179,7 +184,8 @@ class _Chain:
             return self._kept("unchanged", note or "nothing to do", step, started)
         agreement, trouble = self._judged(result.model, step, allowed, label)
         if trouble is None:
-            remarks = [note, remark(agreement, allowed, self.reference.baseline().note)]
+            bigger = growth(step.model, result.model)
+            remarks = [bigger, note, remark(agreement, allowed, self.reference.baseline().note)]
             record = self._record("ok", "; ".join(filter(None, remarks)), step, result.model, started)
             return result.model, record.with_agreement(agreement)
         if self.entry.on_regression == "error":
@@ -211,7 +217,7 @@ class _Chain:
     def _judged(
         self, model: Model, step: StepInput, allowed: Allowed, label: str
     ) -> tuple[Agreement | None, Trouble | None]:
-        trouble = of_form(step.model, model)
+        trouble = of_form(step.model, model, may_grow=step.spec.kind == "function")
         if trouble is not None:
             return None, trouble
         limits = Limits.for_model(model.nbytes)

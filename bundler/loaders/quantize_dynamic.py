@@ -59,7 +59,7 @@ class QuantizeDynamic:
         """The stock tool, from file to file in the step's folder."""
         self._refuse(model)
         from ..graph.read import read_result
-        from .skeleton import constants_as_initializers, without_inferred_shapes
+        from .skeleton import constants_as_initializers, without_additions
 
         folder = os.path.join(context.scratch, "quantized")
         os.mkdir(folder)
@@ -69,7 +69,7 @@ class QuantizeDynamic:
         result = read_result(output, folder, max_opset=context.target_opset, max_ir=context.target_ir)
         if not any(op in dict(result.ops) for op in _QUANTIZED):
             raise Skip("none of its weights can be quantized")
-        return without_inferred_shapes(result, model)
+        return without_additions(result, model)
 
     def _refuse(self, model: Model) -> None:
         from .skeleton import has_sparse

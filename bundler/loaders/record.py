@@ -33,7 +33,7 @@ class StepRecord:
         return replace(self, cached=True, status="cached" if self.status == "ok" else self.status)
 
     def with_agreement(self, agreement: Agreement | None) -> StepRecord:
-        if agreement is None:
+        if agreement is None or agreement.broken:
             return self
         return replace(self, max_error=_figures(agreement.relative), cosine=_figures(agreement.cosine))
 

@@ -11,6 +11,9 @@ from ..graph.model import Model
 from .base import Context, Skip
 from .regression import grows
 
+_SKIPPED = ("fuse_matmul_add_bias_into_gemm_batched",)
+"""Makes Shape, Slice, Concat, Reshape, Gemm, Reshape of MatMul and Add: 187 nodes become 318 in a 6-layer BERT."""
+
 
 @dataclass(frozen=True, slots=True)
 class Simplify:
@@ -35,11 +38,11 @@ class Simplify:
         from .tied import keep_tied
 
         kept = keep_tied(model, context.scratch)
-        folded = self._simplified(kept, context, "folded")
-        if not grows(model, folded):
-            return folded
-        context.log("left constants unfolded: folding them makes the model bigger")
-        return self._simplified(kept, context, "unfolded", skip_constant_folding=True)
+        result = self._simplified(kept, context, "folded")
+        if grows(model, result):
+            context.log("constants are left unfolded: folding them makes the model bigger")
+            result = self._simplified(kept, context, "unfolded", skip_constant_folding=True)
+        return result if result.nodes < model.nodes or result.nbytes < model.nbytes else model
 
     def _simplified(self, model: Model, context: Context, name: str, **options: Any) -> Model:
         import onnxsim
@@ -47,7 +50,7 @@ class Simplify:
         from ..graph.read import read_result
         from ..graph.write import private_copy
         from ..process.memory import is_out_of_memory
-        from .skeleton import without_inferred_shapes
+        from .skeleton import without_additions
 
         folder = os.path.join(context.scratch, name)
         os.mkdir(folder)
@@ -55,10 +58,12 @@ class Simplify:
         source = private_copy(model, folder)
         try:
             # certify: otherwise the outcome would depend on whether z3 happens to be installed.
-            onnxsim.simplify(source, output_path=output, skipped_optimizers=list(self.skip), certify=False, **options)
+            onnxsim.simplify(
+                source, output_path=output, skipped_optimizers=[*_SKIPPED, *self.skip], certify=False, **options
+            )
         except Exception as error:
             if is_out_of_memory(error):
                 raise
             raise Skip(f"onnxsim refuses it: {printable(str(error).strip().partition(chr(10))[0])}") from error
         result = read_result(output, folder, max_opset=context.target_opset, max_ir=context.target_ir)
-        return without_inferred_shapes(result, model)
+        return without_additions(result, model)

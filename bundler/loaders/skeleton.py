@@ -9,10 +9,14 @@ from typing import Any
 from ..graph.model import Model
 
 
-def without_inferred_shapes(model: Model, source: Model) -> Model:
-    """`model` with only those value_info entries that `source` had: shape inference wrote the others, every runtime
-    infers them again, and they are a tenth of a small model."""
+def without_additions(model: Model, source: Model) -> Model:
+    """`model` without what a library noted down beside its work: only the value_info and metadata that `source` had.
+
+    Every runtime infers shapes again, and they are a tenth of a small model; onnxsim adds 19 settings of its own.
+    """
     proto, own = _proto(model), _proto(source)
+    proto.ClearField("metadata_props")
+    proto.metadata_props.MergeFrom(own.metadata_props)
     known = {value.name for graph in _graphs(own.graph) for value in graph.value_info}
     for graph in _graphs(proto.graph):
         kept = [value for value in graph.value_info if value.name in known]
