@@ -5,12 +5,15 @@ The main process moves weights from mapped files into chunks; whatever parses a 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
+
+import orjson
 
 from . import __version__, process
 from .cache import fresh
@@ -205,11 +208,7 @@ class _Build:
         graphs: Mapping[VariantId, FileRef],
         output: Transaction,
     ) -> Committed:
-        """Manifest, runtime and generated loader, then the one moment in which the new build becomes the current one."""
-        import hashlib
-
-        import orjson
-
+        """Manifest, runtime and generated loader; then the new build becomes the current one."""
         described = {entry.spec.name: _described(entry, placements, graphs, output) for entry in entries}
         manifest = Manifest(described, f"mbundle {__version__}")
         data = manifest.to_bytes()
@@ -234,7 +233,8 @@ class _Build:
             self.warn(warning)
         self.memo.save()
         self.history.save()
-        files = [Emitted(name, mark.nbytes, name in committed.written) for name, mark in sorted(committed.files.items())]
+        written = frozenset(committed.written)
+        files = [Emitted(name, mark.nbytes, name in written) for name, mark in sorted(committed.files.items())]
         warnings = [warning.as_json() for warning in self.warnings]
         stats = build_stats(self.config, entries, placements, graphs, files, warnings)
         out = self.config.output.dir
@@ -287,8 +287,6 @@ def _described(
 @contextmanager
 def _about(entry: EntrySpec) -> Iterator[None]:
     """Errors raised inside name the entry."""
-    from dataclasses import replace
-
     try:
         yield
     except MbundleError as error:
@@ -317,5 +315,3 @@ def _gather(jobs: int, items: Sequence[T], work: Callable[[T], R], name: Callabl
     if errors:
         raise merge(errors)
     return results
-
-

@@ -6,7 +6,7 @@ Times live here and never in the output folder.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,7 @@ def build_stats(
 ) -> dict[str, Any]:
     """See the module's header; sizes in bytes, times in seconds. `seconds` and `fresh` are the caller's."""
     labels = _labels(entries, placements, graphs)
-    rows = [_file(file, labels) for file in files]
+    rows = [_file(file, labels) for file in _with_folders(files)]
     records = [record for entry in entries for variant in entry.variants for record in variant.records]
     return {
         "version": VERSION,
@@ -132,6 +132,18 @@ def _users(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"shared by {len(names)}"
 
 
+def _with_folders(files: Iterable[Emitted]) -> Iterator[Emitted]:
+    """The runtime's modules as the one folder that they are."""
+    modules: dict[str, list[Emitted]] = {}
+    for file in files:
+        if file.file.startswith("runtime-"):
+            modules.setdefault(file.file.split("/")[0] + "/", []).append(file)
+        else:
+            yield file
+    for folder, held in modules.items():
+        yield Emitted(folder, sum(one.nbytes for one in held), any(one.written for one in held))
+
+
 def _file(file: Emitted, labels: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
     kind, users = labels.get(file.file, ("other", ""))
     label = f"{kind}, {users}" if users else _other(file.file)
@@ -139,8 +151,8 @@ def _file(file: Emitted, labels: Mapping[str, tuple[str, str]]) -> dict[str, Any
 
 
 def _other(file: str) -> str:
-    if file.startswith("runtime-"):
-        return "runtime"
     if file.startswith("assets/"):
         return "manifest" if file.startswith("assets/manifest-") else "asset"
+    if file.startswith("runtime-"):
+        return "runtime"
     return "manifest" if file.endswith(".json") else "loader"

@@ -58,7 +58,7 @@ def _headline(mode: str) -> str:
 
 
 def _write_stats(root: str, stats: dict[str, Any]) -> None:
-    """`.mbundle/stats.json`: the facts of the last build, times included. A convenience; failing to write it is none."""
+    """`.mbundle/stats.json`: the facts of the last build, times included; a convenience that may fail."""
     import contextlib
 
     from ..cache.location import WORK_FOLDER

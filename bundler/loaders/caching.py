@@ -44,7 +44,7 @@ class CachedSteps:
             code=step.spec.digest,
             tools=tools.versions(step.tools),
             files={os.path.relpath(path, self._root): self._digest(path) for path in step.files},
-            context=step.context | {"source": self._memo.graph(step.source)},
+            context={**step.context, "source": self._memo.graph(step.source)},
         )
 
     def _digest(self, path: str) -> str:
