@@ -22,6 +22,7 @@ from .cache.location import cache_folder
 from .cache.memo import Memo
 from .cache.steps import Steps
 from .cache.store import Store
+from .catalogue import problem
 from .chunks import names
 from .chunks.label import VariantId
 from .chunks.placement import Placement
@@ -39,7 +40,8 @@ from .loaders.caching import CachedSteps
 from .loaders.chain import NoCache, Reference, StepCache, Workshop, run_chain
 from .process import Limits
 from .report.progress import Progress
-from .stats import BuiltEntry, BuiltVariant, Emitted, build_stats
+from .report.units import size
+from .stats import BuiltEntry, BuiltVariant, Emitted, build_stats, wire_bytes
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -120,13 +122,13 @@ class _Build:
             max_opset=output.max_opset,
             max_ir=output.max_ir_version,
         )
-        size = os.path.getsize(entry.source_path)
+        nbytes = os.path.getsize(entry.source_path)
         with self.progress.span(f"{entry.name}: reading {entry.source}"), _about(entry):
             result: ReadResult = process.run(
                 "bundler.graph.read:read_model",
                 entry.source_path,
                 policy,
-                limits=Limits.for_model(size),
+                limits=Limits.for_model(nbytes),
                 label=f"reading {entry.name}",
                 tmp=self.scratch,
             )
@@ -234,6 +236,8 @@ class _Build:
         self.memo.save()
         self.history.save()
         written = frozenset(committed.written)
+        for warning in _over_budget(entries, placements, graphs):
+            self.warn(warning)
         files = [Emitted(name, mark.nbytes, name in written) for name, mark in sorted(committed.files.items())]
         warnings = [warning.as_json() for warning in self.warnings]
         stats = build_stats(self.config, entries, placements, graphs, files, warnings)
@@ -265,6 +269,18 @@ def _inputs(config: BuildConfig, entries: Iterable[BuiltEntry]) -> list[str]:
         if entry.spec.golden:
             files.add(entry.spec.golden.path)
     return sorted(files)
+
+
+def _over_budget(
+    entries: Iterable[BuiltEntry], placements: Mapping[VariantId, Placement], graphs: Mapping[VariantId, FileRef]
+) -> Iterator[Problem]:
+    for entry in entries:
+        name, budget = entry.spec.name, entry.spec.budget
+        key = (name, entry.variants[0].name)
+        weight = wire_bytes(placements[key], graphs[key])
+        if budget is not None and weight > budget.size:
+            what = f"{'/'.join(key)} weighs {size(weight)}, its budget is {size(budget.size)}."
+            yield problem("MB501", what, file=entry.spec.source, entry=name, severity="warning")
 
 
 def _described(

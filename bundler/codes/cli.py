@@ -25,6 +25,11 @@ CLI: dict[str, Diagnostic] = {
         "`--profile` was asked for, but its file cannot be written. The build itself is done.",
         "Name a file in a folder that you may write to: `--profile FILE`.",
     ),
+    "MB501": Diagnostic(
+        "over budget",
+        "The first variant of an entry, which most visitors download, weighs more than its `Budget(size=...)`.",
+        "Add a loader such as `quantize_dynamic()` to its first variant, or raise the budget.",
+    ),
     "MB900": Diagnostic(
         "a bug in mbundle",
         "An invariant of mbundle itself does not hold.",

@@ -130,18 +130,10 @@ class Golden(Declaration, kw_only=False):
 
 
 class Budget(Declaration):
-    """Limits that `mbundle check` holds the emitted files to."""
+    """What an entry may weigh; the build warns when it weighs more."""
 
-    size: str | int | None = None
-    """Bytes over the wire, "25 MB" or a number of bytes."""
-    latency: str | None = None
-    """Steady inference, "50 ms"."""
-    load: str | None = None
-    """Until the session is ready, on a network: "2 s @ 4g"."""
-    accuracy: float | str | None = None
-    """Least agreement with the source, 0 to 1 or "99%"."""
-    growth: float | str | None = None
-    """Largest growth against the committed baseline, 0.02 or "2%"."""
+    size: str | int
+    """Bytes over the network on a first visit, for the entry's first variant: "25 MB" or a number of bytes."""
 
 
 class Entry(Declaration):

@@ -125,13 +125,7 @@ def _budget(entry: Part) -> BudgetSpec | None:
     part = entry.part("budget", Budget)
     if part is None:
         return None
-    return BudgetSpec(
-        size=part.get("size", values.optional(values.size)),
-        latency=part.get("latency", values.optional(values.seconds)),
-        load=part.get("load", values.optional(values.load_time)),
-        accuracy=part.get("accuracy", values.optional(values.share(1))),
-        growth=part.get("growth", values.optional(values.share(10))),
-    )
+    return BudgetSpec(part.get("size", values.size))
 
 
 def _assets(part: Part) -> tuple[str, ...]:

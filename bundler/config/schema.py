@@ -43,15 +43,8 @@ class GoldenSpec:
 
 @dataclass(frozen=True, slots=True)
 class BudgetSpec:
-    size: int | None = None
-    """Bytes."""
-    latency: float | None = None
-    """Seconds."""
-    load: tuple[float, str] | None = None
-    """Seconds, on a named network."""
-    accuracy: float | None = None
-    growth: float | None = None
-    """Share: 0.02 is 2 %."""
+    size: int
+    """Bytes over the network on a first visit, for the entry's first variant."""
 
 
 @dataclass(frozen=True, slots=True)

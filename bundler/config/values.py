@@ -15,13 +15,10 @@ from .suggest import closest, listing
 T = TypeVar("T")
 Check = Callable[[Any], T]
 
-NETWORKS = ("3g", "4g", "slow-4g", "wifi")
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
-_SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0}
 _QUANTITY = r"\s*([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([A-Za-z%]*)\s*"
 _LARGEST = 1 << 53
 _UNIT_FIX = 'Write a number and a unit, such as "16 MiB": B, kB, MB, GB, KiB, MiB or GiB.'
-_TIME_FIX = 'Write a number and a unit, such as "50 ms": ms, s or min.'
 
 
 def shown(value: Any) -> str:
@@ -120,38 +117,6 @@ def _bytes(amount: float, value: Any) -> int:
     if not 1 <= amount <= _LARGEST:
         raise Bad(f"must be at least 1 byte and at most 8 PiB, not {shown(value)}", _UNIT_FIX, code="MB113")
     return round(amount)
-
-
-def seconds(value: Any) -> float:
-    """Seconds of "50 ms" or "2 s"."""
-    if not isinstance(value, str):
-        hint = f'Write the unit: "{value} ms".' if type(value) in (int, float) and value > 0 else _TIME_FIX
-        raise Bad(f'must be a time such as "50 ms", not {shown(value)}', hint)
-    amount, unit = _quantity(value, _SECONDS, "a time", _TIME_FIX)
-    if not 0 < amount * _SECONDS[unit] <= 86400:
-        raise Bad(f"must be more than 0 and at most a day, not {shown(value)}", _TIME_FIX, code="MB113")
-    return amount * _SECONDS[unit]
-
-
-def load_time(value: Any) -> tuple[float, str]:
-    """(seconds, network) of "2 s @ 4g"."""
-    if not isinstance(value, str) or value.count("@") != 1:
-        fix = f'Write "2 s @ 4g"; networks are {listing(NETWORKS, "and")}.'
-        raise Bad(f"must be a time on a network, not {shown(value)}", fix)
-    time, network = value.split("@")
-    return seconds(time), str(choice(*NETWORKS)(network.strip().lower()))
-
-
-def share(high: float) -> Check[float]:
-    """A share of 0.02 or "2%"."""
-
-    def check(value: Any) -> float:
-        if not isinstance(value, str):
-            return number(0, high)(value)
-        amount, _ = _quantity(value, {"%": 1}, "a share", 'Write 0.99 or "99%".')
-        return _within(amount / 100, 0, high)
-
-    return check
 
 
 def _quantity(value: str, units: dict[str, Any], kind: str, fix: str) -> tuple[float, str]:
