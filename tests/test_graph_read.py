@@ -203,6 +203,13 @@ def test_an_unknown_rank_is_not_a_scalar(tmp_path: Path) -> None:
     assert read(good.save(proto, tmp_path / "model.onnx")).model.signature.outputs[0].shape is None
 
 
+def test_a_graph_needs_no_name(tmp_path: Path) -> None:
+    proto = good.mlp()
+    proto.graph.name = ""
+    path = good.save(proto, tmp_path / "model.onnx")
+    agree(path, read(path).model, _x(3, 64))
+
+
 def test_trailing_empty_inputs_go(tmp_path: Path) -> None:
     """LayerNormalization(x, scale, "") is valid and crashes onnxruntime when it optimises."""
     proto = good.make(
