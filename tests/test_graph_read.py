@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from graph_helpers import agree, read, run_file
 from onnx import ModelProto, TensorProto, helper
 
 from bundler.errors import InputError
 from bundler.graph.model import INLINE_BELOW
 from bundler.graph.read import ReadPolicy, read_model, read_result
 from fixtures import models as good
+
+from .graph_helpers import agree, read, run_file
 
 Feeds = dict[str, Any]
 
