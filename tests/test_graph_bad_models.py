@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bad_models import BAD
 
 from bundler.catalogue import CATALOGUE
 from bundler.errors import MbundleError
 from bundler.graph import gates
 from bundler.graph.read import ReadPolicy, read_model
+
+from .bad_models import BAD
 
 
 def test_there_are_enough() -> None:

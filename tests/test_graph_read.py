@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from graph_helpers import agree, read, run_file
 from onnx import ModelProto, TensorProto, helper
 
 from bundler.errors import InputError
 from bundler.graph.model import INLINE_BELOW
 from bundler.graph.read import ReadPolicy, read_model, read_result
 from fixtures import models as good
+
+from .graph_helpers import agree, read, run_file
 
 Feeds = dict[str, Any]
 
@@ -201,6 +202,13 @@ def test_an_unknown_rank_is_not_a_scalar(tmp_path: Path) -> None:
     proto = good.mlp()
     proto.graph.output[0].type.tensor_type.ClearField("shape")
     assert read(good.save(proto, tmp_path / "model.onnx")).model.signature.outputs[0].shape is None
+
+
+def test_a_graph_needs_no_name(tmp_path: Path) -> None:
+    proto = good.mlp()
+    proto.graph.name = ""
+    path = good.save(proto, tmp_path / "model.onnx")
+    agree(path, read(path).model, _x(3, 64))
 
 
 def test_trailing_empty_inputs_go(tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graph_helpers import agree, read, run_file, written
 
 from bundler.graph.model import Port
 from bundler.graph.view import from_ir, to_ir
 from fixtures.models import rng
 from fixtures.real_models import REAL_MODELS, path
+
+from .graph_helpers import agree, read, run_file, written
 
 pytestmark = pytest.mark.models
 

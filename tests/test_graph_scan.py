@@ -39,8 +39,8 @@ def test_any_bytes_scan_or_fault(data: bytes) -> None:
 
 def _tensor(**fields: object) -> bytes:
     model = ModelProto()
-    model.graph.initializer.append(TensorProto(name="t", **fields))  # type: ignore[arg-type]
-    return model.SerializeToString()
+    model.graph.initializer.append(TensorProto(name="t", **fields))
+    return bytes(model.SerializeToString())
 
 
 @pytest.mark.parametrize(

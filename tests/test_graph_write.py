@@ -9,7 +9,6 @@ import numpy as np
 import onnx
 import onnx_ir
 import pytest
-from graph_helpers import agree, read, run_file
 
 from bundler.errors import InputError
 from bundler.graph import write
@@ -18,6 +17,8 @@ from bundler.graph.splice import pieces, size_of
 from bundler.graph.view import from_ir, to_ir
 from bundler.graph.write import graph_file, private_copy
 from fixtures import models as good
+
+from .graph_helpers import agree, read, run_file
 
 FEEDS = {"x": good.noise(9, 3, 64)}
 

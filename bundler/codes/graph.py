@@ -175,9 +175,9 @@ _GRAPH: dict[str, Diagnostic] = {
         _EXPORTER,
     ),
     "MB240": Diagnostic(
-        "Input without a type",
-        "A page must know what to feed, and the runtime what to allocate.",
-        "Give the input a type when exporting (dynamic sizes are fine).",
+        "Input or output without a type",
+        "A page must know what to feed and what it gets, and the runtime what to allocate.",
+        "Give it a type when exporting (dynamic sizes are fine).",
     ),
     "MB242": Diagnostic(
         "Function cannot be inlined",

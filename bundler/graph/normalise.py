@@ -32,6 +32,7 @@ def normalise(model: Any, payloads: Payloads, faults: Faults, notes: list[str]) 
     _densify_all(model, payloads, faults)
     model = _open_functions(model, payloads, faults, notes)
     _each_node(model, payloads)
+    _name_graphs(model.graph)
     _free_initializers(model)
     forget_negative_sizes(model)
     tidy_imports(model)
@@ -51,6 +52,13 @@ def _open_functions(model: Any, payloads: Payloads, faults: Faults, notes: list[
         return model
     notes.append(f"inlined {len(which)} function{'s' * (len(which) > 1)} that hold weights, {quote(which[0][1])} first")
     return inlined
+
+
+def _name_graphs(main: Any) -> None:
+    """The specification asks for a name, runtimes do not, and nothing refers to it."""
+    for graph in graphs(main):
+        if not graph.name or not isinstance(graph.name, str):
+            graph.name = "graph"
 
 
 def _each_node(model: Any, payloads: Payloads) -> None:

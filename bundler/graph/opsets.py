@@ -26,6 +26,10 @@ def used_domains(body: Any) -> set[str]:
     return {node.domain for node in nodes(body)}
 
 
+def _used_anywhere(model: Any) -> set[str]:
+    return {domain for body in (model.graph, *model.functions) for domain in used_domains(body)}
+
+
 def check_header(model: Any, newest_ir: int, faults: Faults) -> None:
     """Notes a missing or unknown IR version, missing opset imports, and versions that nobody has defined."""
     if not model.ir_version:
@@ -34,7 +38,7 @@ def check_header(model: Any, newest_ir: int, faults: Faults) -> None:
         faults.add("MB213", f"the model says IR version {model.ir_version}; {newest_ir} is the newest there is")
     if not model.opset_import:
         faults.add("MB215", "the model imports no operator set")
-    _check_imports(model.opset_import, used_domains(model.graph), faults)
+    _check_imports(model.opset_import, _used_anywhere(model), faults)
     for function in model.functions:
         _check_imports(function.opset_import, used_domains(function), faults)
 
@@ -54,7 +58,7 @@ def _check_imports(imports: Any, used: set[str], faults: Faults) -> None:
 
 def _check_version(domain: str, version: int, faults: Faults) -> None:
     newest = newest_opset(domain)
-    if version < 1:
+    if not 0 < version < 1 << 31:
         faults.add("MB216", f"operator set {quote(domain or ALIAS)} has the version {version}")
     elif newest and version > newest:
         faults.add(
@@ -72,7 +76,7 @@ def unalias(model: Any) -> None:
 
 def tidy_imports(model: Any) -> None:
     """Drops imports that no node uses, of the model and of each function; the standard domain stays."""
-    _rewrite(model, used_domains(model.graph) | {domain for f in model.functions for domain in used_domains(f)})
+    _rewrite(model, _used_anywhere(model))
     for function in model.functions:
         _rewrite(function, used_domains(function))
 

@@ -13,13 +13,19 @@ from .visit import bodies, graphs
 
 def check_ports(model: Any, faults: Faults) -> None:
     """Notes inputs and outputs of the main graph without a usable type, and unknown types anywhere."""
-    for value in model.graph.input:
-        if not value.HasField("type") or value.type.WhichOneof("value") is None:
-            faults.add("MB240", f"input {quote(value.name)} has no type")
+    for kind, values in (("input", model.graph.input), ("output", model.graph.output)):
+        for value in values:
+            if not _is_typed(value.type):
+                faults.add("MB240", f"{kind} {quote(value.name)} has no type")
     for outer in bodies(model):
         for body in graphs(outer):
             for value in _values(body):
                 _check_type(value, faults)
+
+
+def _is_typed(proto: Any) -> bool:
+    kind = proto.WhichOneof("value")
+    return kind is not None and (kind != "tensor_type" or proto.tensor_type.elem_type != 0)
 
 
 def _values(body: Any) -> list[Any]:
