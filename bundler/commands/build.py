@@ -38,11 +38,16 @@ def build(
 def _built(
     progress: Progress, config: str, mode: str, jobs: int | None, cache_dir: str | None, no_cache: bool
 ) -> dict[str, Any]:
-    from ..build import BuildOptions, build
+    from ..cache import fresh
     from ..config.load import load_config
 
     with progress.span("reading the config"):
         settings = load_config(config, mode, "build")
+    last = fresh.check(settings)
+    if last.fresh and not no_cache:
+        return dict(last.table) | {"fresh": True, "seconds": progress.elapsed(), "returning": 0}
+    from ..build import BuildOptions, build
+
     options = BuildOptions(jobs or os.cpu_count() or 1, cache_dir, not no_cache)
     stats = build(settings, options, progress)
     _write_stats(settings.root, stats)
