@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import orjson
 
 from . import __version__, process
-from .cache import fresh
+from .cache import fresh, gc
 from .cache.explain import History
 from .cache.location import cache_folder
 from .cache.memo import Memo
@@ -58,11 +58,11 @@ class BuildOptions:
 def build(config: BuildConfig, options: BuildOptions, progress: Progress) -> dict[str, Any]:
     """Builds what `config` says into its output folder; returns the stats (`stats.build_stats`).
 
+    Whether there is anything to do, `cache.fresh` tells, and the caller asks it: this module imports the whole
+    pipeline, which takes longer than the answer.
+
     Raises MbundleError with every problem of every entry; the output folder is then as it was.
     """
-    last = fresh.check(config)
-    if last.fresh and options.use_cache:
-        return dict(last.table) | {"fresh": True, "seconds": progress.elapsed(), "returning": 0}
     with _Build(config, options, progress) as job:
         with progress.span("reading sources"):
             sources = job.read_sources()
@@ -91,7 +91,7 @@ class _Build:
         self._exit = ExitStack()
         with ExitStack() as stack:
             config = self.config
-            self.watched = fresh.Watched((entry.source_path for entry in config.entries), config.config_inputs)
+            self.watched = fresh.Watched(_inputs(config, ()))
             process.warm(_preload(config))
             self.store = stack.enter_context(Store(cache_folder(config.root, self.options.cache_dir), self.warn))
             self.memo = Memo(self.store)
@@ -235,6 +235,7 @@ class _Build:
             self.warn(warning)
         self.memo.save()
         self.history.save()
+        gc.collect(self.store)
         written = frozenset(committed.written)
         for warning in _over_budget(entries, placements, graphs):
             self.warn(warning)
@@ -264,11 +265,9 @@ def _preload(config: BuildConfig) -> tuple[str, ...]:
 def _inputs(config: BuildConfig, entries: Iterable[BuiltEntry]) -> list[str]:
     """Absolute paths of every file that the build reads, so that none is overwritten and each change is noticed."""
     files = {*config.config_inputs}
-    for entry in entries:
-        files |= {*entry.files, entry.spec.source_path, *entry.spec.assets}
-        if entry.spec.golden:
-            files.add(entry.spec.golden.path)
-    return sorted(files)
+    for spec in config.entries:
+        files |= {spec.source_path, *spec.assets, *([spec.golden.path] if spec.golden else ())}
+    return sorted(files.union(*(entry.files for entry in entries)))
 
 
 def _over_budget(

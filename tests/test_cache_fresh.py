@@ -73,7 +73,7 @@ class Project:
         return replace(base, **changes)
 
     def watched(self) -> Watched:
-        return Watched([str(self.model)], [str(self.config_file)])
+        return Watched([str(self.model), str(self.config_file)])
 
     def record(self, watched: Watched | None = None, memo: Memo | None = None, **changes: Any) -> bool:
         outputs = {str(path): sha256(path.read_bytes()) for path in (self.chunk, self.manifest)}

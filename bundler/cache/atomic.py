@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def unique(folder: str, suffix: str = ".tmp") -> str:
-    """A path in `folder` that no other process or thread uses. The folder need not exist yet."""
-    return os.path.join(folder, f"{os.getpid()}-{secrets.token_hex(6)}{suffix}")
+    """A path in `folder` that no other process or thread uses. The folder need not exist yet.
+
+    os.urandom, as `secrets` imports random, hmac and base64: 2 ms of a no-change build's 150.
+    """
+    return os.path.join(folder, f"{os.getpid()}-{os.urandom(6).hex()}{suffix}")
 
 
 def create(path: str, mode: int = 0o666) -> int:

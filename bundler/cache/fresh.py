@@ -52,9 +52,9 @@ class _File:
 class Watched:
     """The inputs of one build, looked at before any of them is read. `record` believes in nothing that moved since."""
 
-    def __init__(self, paths: Iterable[str], config_inputs: Iterable[str] = ()) -> None:
+    def __init__(self, paths: Iterable[str]) -> None:
         self.began = fingerprint.now()
-        self._seen = {path: _look(path, self.began) for path in {*paths, *config_inputs}}
+        self._seen = {path: _look(path, self.began) for path in set(paths)}
 
     def settle(self, path: str, memo: Memo | None) -> _File | None:
         """The file as the build read it; None when it may have changed since."""
