@@ -268,7 +268,6 @@ def test_stop_interrupts_what_runs_in_other_threads() -> None:
     process.stop()
     thread.join(10)
     assert [type(error) for error in raised] == [Interrupted]
-    process.warm()
     assert run("add", 1, 1) == 2
 
 

@@ -24,11 +24,11 @@ class Client:
         self._link: socket.socket | None = None
         self._owner = 0
         self._preloaded: set[str] = set()
-        self.stopped = False
+        self.stops = 0
+        """How often `stop` was called: a task that sees it change was interrupted."""
 
     def warm(self, modules: tuple[str, ...]) -> None:
         with self._lock:
-            self.stopped = False
             link = self._running()
             new = [module for module in modules if module not in self._preloaded]
             if new:
@@ -49,7 +49,7 @@ class Client:
     def stop(self) -> None:
         """Kill all children, wait until they and the server are gone. Tasks that still ran raise Interrupted."""
         with self._lock:
-            self.stopped = True
+            self.stops += 1
             self._forget()
 
     def _running(self) -> socket.socket:

@@ -59,6 +59,7 @@ def run(
 def _supervised(exchange: IO[bytes], log: IO[bytes], tmp: str, wall: float) -> tuple[dict[str, Any], bool]:
     """The child's status frame, and whether the wall clock ended it. Whatever happens here, the child is gone after."""
     exchange.flush()
+    stops = _client.stops
     with _client.submit(exchange.fileno(), log.fileno(), tmp) as control:
         timed_out = False
         try:
@@ -70,7 +71,7 @@ def _supervised(exchange: IO[bytes], log: IO[bytes], tmp: str, wall: float) -> t
         except BaseException:
             _killed(control)
             raise
-    if _client.stopped:
+    if _client.stops != stops:
         raise Interrupted()
     if "error" in status:
         raise OutputError(problem("MB309", f"no working folder could be made in {tmp}: {status['error']}"))
