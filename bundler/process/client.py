@@ -35,15 +35,18 @@ class Client:
                 self._preloaded.update(new)
                 wire.send(link, {"import": new})
 
-    def submit(self, exchange: int, log: int, tmp: str) -> socket.socket:
-        """The task's control socket: closing it kills the child; one status frame comes when the child is gone."""
+    def submit(self, exchange: int, log: int, folder: str) -> socket.socket:
+        """The task's control socket: closing it kills the child; one status frame comes when the child is gone.
+
+        `folder`: made for the child, and removed after it.
+        """
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
             try:
-                wire.send(self._running(), {"tmp": tmp}, (theirs.fileno(), exchange, log))
+                wire.send(self._running(), {"folder": folder}, (theirs.fileno(), exchange, log))
             except OSError:  # the server was killed: a new one, once
                 self._forget()
-                wire.send(self._running(), {"tmp": tmp}, (theirs.fileno(), exchange, log))
+                wire.send(self._running(), {"folder": folder}, (theirs.fileno(), exchange, log))
         return ours
 
     def stop(self) -> None:
