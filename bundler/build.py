@@ -258,8 +258,9 @@ class _Build:
 def _preload(config: BuildConfig) -> tuple[str, ...]:
     """What the children of this build will import; the server imports it while the main process reads the config."""
     steps = {step.name for entry in config.entries for one in entry.variants for step in one.steps}
-    onnxsim = ("onnxsim",) if "simplify" in steps else ()
-    return ("onnx", "onnxruntime", "bundler.graph.read", "bundler.graph.gates", *onnxsim)
+    heavy = {"simplify": "onnxsim", "quantize_dynamic": "onnxruntime.quantization"}
+    ours = ("bundler.graph.read", "bundler.graph.gates", "bundler.loaders.step", "bundler.loaders.verify.examine")
+    return ("onnx", "onnxruntime", *(heavy[step] for step in sorted(steps & set(heavy))), *ours[: 4 if steps else 2])
 
 
 def _inputs(config: BuildConfig, entries: Iterable[BuiltEntry]) -> list[str]:

@@ -10,7 +10,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
@@ -42,7 +42,7 @@ class StepInput:
     tools: tuple[str, ...]
     files: tuple[str, ...]
     """Absolute paths of extra files whose bytes the step or its verification reads."""
-    context: Mapping[str, Any]
+    context: dict[str, Any]
 
 
 class StepCache(Protocol):
@@ -110,7 +110,11 @@ class Reference:
         args = (self._source, os.path.join(folder, "baseline.npz"), golden)
         try:
             baseline: Baseline = process.run(
-                "bundler.loaders.verify.samples:record", *args, limits=limits, label=f"running {self._entry.name}"
+                "bundler.loaders.verify.samples:record",
+                *args,
+                limits=limits,
+                label=f"running {self._entry.name}",
+                tmp=folder,
             )
         except StepError as error:
             return Baseline("", note=error.problems[0].what)
@@ -224,7 +228,13 @@ class _Chain:
         target = "bundler.loaders.verify.examine:examine"
         try:
             agreement = process.run(
-                target, model, self.reference.baseline(), limits=limits, label=f"the result of {label}"
+                target,
+                model,
+                self.reference.baseline(),
+                self.entry.external_ops,
+                limits=limits,
+                label=f"the result of {label}",
+                tmp=self.workshop.scratch,
             )
         except (Interrupted, OutputError):
             raise

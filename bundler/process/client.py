@@ -24,32 +24,35 @@ class Client:
         self._link: socket.socket | None = None
         self._owner = 0
         self._preloaded: set[str] = set()
-        self.stopped = False
+        self.stops = 0
+        """How often `stop` was called: a task that sees it change was interrupted."""
 
     def warm(self, modules: tuple[str, ...]) -> None:
         with self._lock:
-            self.stopped = False
             link = self._running()
             new = [module for module in modules if module not in self._preloaded]
             if new:
                 self._preloaded.update(new)
                 wire.send(link, {"import": new})
 
-    def submit(self, exchange: int, log: int, tmp: str) -> socket.socket:
-        """The task's control socket: closing it kills the child; one status frame comes when the child is gone."""
+    def submit(self, exchange: int, log: int, folder: str) -> socket.socket:
+        """The task's control socket: closing it kills the child; one status frame comes when the child is gone.
+
+        `folder`: made for the child, and removed after it.
+        """
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
             try:
-                wire.send(self._running(), {"tmp": tmp}, (theirs.fileno(), exchange, log))
+                wire.send(self._running(), {"folder": folder}, (theirs.fileno(), exchange, log))
             except OSError:  # the server was killed: a new one, once
                 self._forget()
-                wire.send(self._running(), {"tmp": tmp}, (theirs.fileno(), exchange, log))
+                wire.send(self._running(), {"folder": folder}, (theirs.fileno(), exchange, log))
         return ours
 
     def stop(self) -> None:
         """Kill all children, wait until they and the server are gone. Tasks that still ran raise Interrupted."""
         with self._lock:
-            self.stopped = True
+            self.stops += 1
             self._forget()
 
     def _running(self) -> socket.socket:

@@ -17,7 +17,6 @@ import selectors
 import shutil
 import signal
 import socket
-import tempfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,8 +75,8 @@ class _Server:
     def _start(self, message: dict[str, Any], fds: list[int]) -> None:
         control, files = socket.socket(fileno=fds[0]), fds[1:]
         try:
-            folder = tempfile.mkdtemp(prefix="mbundle-", dir=message["tmp"])
-            self._fork(_Job(control, folder), files)
+            os.mkdir(message["folder"], 0o700)
+            self._fork(_Job(control, message["folder"]), files)
         except OSError as error:
             _tell(control, {"error": str(error)})
         for fd in files:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import secrets
+import shutil
 import socket
 import tempfile
 from collections.abc import Callable
@@ -59,22 +62,28 @@ def run(
 def _supervised(exchange: IO[bytes], log: IO[bytes], tmp: str, wall: float) -> tuple[dict[str, Any], bool]:
     """The child's status frame, and whether the wall clock ended it. Whatever happens here, the child is gone after."""
     exchange.flush()
-    with _client.submit(exchange.fileno(), log.fileno(), tmp) as control:
-        timed_out = False
-        try:
-            control.settimeout(wall)
-            status = _status(control)
-        except TimeoutError:
-            timed_out = True
-            status = _killed(control)
-        except BaseException:
-            _killed(control)
-            raise
-    if _client.stopped:
+    stops = _client.stops
+    folder = os.path.join(tmp, f"mbundle-{secrets.token_hex(6)}")
+    with _client.submit(exchange.fileno(), log.fileno(), folder) as control:
+        status, timed_out = _awaited(control, wall)
+    if not status:  # the server, whose task this is, was killed
+        shutil.rmtree(folder, ignore_errors=True)
+    if _client.stops != stops:
         raise Interrupted()
     if "error" in status:
         raise OutputError(problem("MB309", f"no working folder could be made in {tmp}: {status['error']}"))
     return status, timed_out
+
+
+def _awaited(control: socket.socket, wall: float) -> tuple[dict[str, Any], bool]:
+    try:
+        control.settimeout(wall)
+        return _status(control), False
+    except TimeoutError:
+        return _killed(control), True
+    except BaseException:
+        _killed(control)
+        raise
 
 
 def _status(control: socket.socket) -> dict[str, Any]:

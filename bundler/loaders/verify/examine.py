@@ -17,9 +17,9 @@ class _Fails(Exception):
     pass
 
 
-def examine(model: Model, baseline: Baseline) -> Agreement | None:
+def examine(model: Model, baseline: Baseline, external_ops: tuple[str, ...] = ()) -> Agreement | None:
     """None: it loads, and there is nothing to compare with. Raises what the gates raise when it does not load."""
-    check(model)
+    check(model, external_ops)
     if not baseline.path:
         return None
     try:

@@ -60,7 +60,10 @@ def _prepared(model: Model, golden: str) -> tuple[Runner, Iterator[Feeds]]:
     random = sorted(_RANDOM & {op for op, _ in model.ops})
     if random:
         raise CannotFeed(f"it is random ({random[0]})")
-    runner = Runner(model)
+    try:
+        runner = Runner(model)
+    except Exception as error:  # operators that the app brings itself, for one
+        raise CannotFeed(f"it cannot be run here: {first_line(error)}") from error
     return runner, _golden(golden, model) if golden else _generated(runner, model)
 
 
