@@ -120,13 +120,14 @@ Step: TypeAlias = LoaderCall | AppliesToModel | Callable[[Any], Any] | Callable[
 
 
 class Golden(Declaration, kw_only=False):
-    """Inputs and reference outputs that tell whether a variant still does its job."""
+    """Real inputs, on which every step's result is compared with the source."""
 
     path: PathText
-    """An .npz file, relative to the config."""
-    metric: Literal["cosine", "max_error", "top1", "topk"] = "cosine"
+    """An .npz file, relative to the config: input name -> array, or a stack of arrays with one dimension more."""
+    metric: Literal["cosine"] = "cosine"
+    """Cosine similarity with the source's outputs, of the output that fares worst."""
     at_least: float | None = None
-    at_most: float | None = None
+    """A step whose result agrees less is rolled back, or fails the build (`on_regression`)."""
 
 
 class Budget(Declaration):

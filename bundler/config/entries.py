@@ -18,7 +18,7 @@ from .schema import BudgetSpec, EntrySpec, GoldenSpec, VariantSpec
 from .sources import resolve
 from .steps import Chain, read_chain
 
-METRICS = ("cosine", "max_error", "top1", "topk")
+METRICS = ("cosine",)
 
 
 def read_entries(top: Part) -> list[EntrySpec]:
@@ -112,13 +112,10 @@ def _golden(entry: Part) -> GoldenSpec | None:
     part = entry.part("golden", Golden)
     if part is None:
         return None
-    low = part.get("at_least", values.optional(values.number(-1)))
-    high = part.get("at_most", values.optional(values.number(0)))
-    if low is not None and high is not None and low > high:
-        part.report("MB131", f"`at_least` of Golden is {low:g}, more than `at_most`, {high:g}.", ("at_least",))
+    low = part.get("at_least", values.optional(values.number(-1, 1)))
     root = part.reading.env.root
     path = part.get("path", lambda value: _file(value, root))
-    return GoldenSpec(path, part.get("metric", values.choice(*METRICS)), low, high)
+    return GoldenSpec(path, part.get("metric", values.choice(*METRICS)), low)
 
 
 def _budget(entry: Part) -> BudgetSpec | None:

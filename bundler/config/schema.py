@@ -38,7 +38,6 @@ class GoldenSpec:
     path: str
     metric: str = "cosine"
     at_least: float | None = None
-    at_most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,7 @@ class _Chain:
         self.name = f"{entry.name}/{variant.name}"
         self.model = source
         self.records: list[StepRecord] = []
-        self.allowed = Allowed(entry.max_error)
+        self.allowed = Allowed(entry.max_error, _bar(entry))
 
     def advance(self, spec: LoaderSpec) -> None:
         step, allowed = self._described(spec)
@@ -249,6 +249,11 @@ class _Chain:
         before = step.model
         seconds = round(time.monotonic() - started, 3)
         return StepRecord(step.spec.name, before.nbytes, after.nbytes, before.nodes, after.nodes, seconds, status, note)
+
+
+def _bar(entry: EntrySpec) -> float:
+    golden = entry.golden
+    return -1.0 if golden is None or golden.at_least is None else golden.at_least
 
 
 def _loader(spec: LoaderSpec) -> Any:

@@ -28,9 +28,11 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Tolerance of the chain so far. `max_error`: the entry's own, absolute; it replaces the loaders' defaults."""
+    """Tolerance of the chain so far. `max_error`: the entry's own, absolute; it replaces the loaders' defaults.
+    `golden`: the least cosine that the entry's golden set asks for."""
 
     max_error: float | None = None
+    golden: float = -1.0
     tolerance: Tolerance = field(default_factory=lambda: Tolerance(0.0, 1.0))
     warn_cosine: float = 1.0
 
@@ -41,12 +43,12 @@ class Allowed:
             own = Tolerance(loader.max_error, getattr(loader, "min_cosine", -1.0))
             warn = getattr(loader, "warn_cosine", FUNCTION_COSINE)
         loosest = own.loosest(self.tolerance)
-        tolerance = Tolerance(loosest.relative, loosest.cosine, self.max_error)
-        return Allowed(self.max_error, tolerance, min(self.warn_cosine, warn))
+        tolerance = Tolerance(loosest.relative, loosest.cosine, self.max_error, self.golden)
+        return Allowed(self.max_error, self.golden, tolerance, min(self.warn_cosine, warn))
 
     def as_json(self) -> list[Any]:
         t = self.tolerance
-        return [str(t.relative), t.cosine, t.absolute, self.warn_cosine]
+        return [str(t.relative), t.cosine, t.absolute, t.golden, self.warn_cosine]
 
 
 def of_form(before: Model, after: Model, *, may_grow: bool = False) -> Trouble | None:

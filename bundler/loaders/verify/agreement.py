@@ -34,10 +34,12 @@ class Tolerance:
     relative: float = NO_LIMIT
     cosine: float = -1.0
     absolute: float | None = None
+    golden: float = -1.0
+    """Least cosine that the entry's golden set asks for, whatever a loader allows."""
 
     def loosest(self, other: Tolerance) -> Tolerance:
         """Results are compared with the source: a step may be as far off as the steps before it were allowed to."""
-        return Tolerance(max(self.relative, other.relative), min(self.cosine, other.cosine), self.absolute)
+        return Tolerance(max(self.relative, other.relative), min(self.cosine, other.cosine), self.absolute, self.golden)
 
 
 def objection(found: Agreement, allowed: Tolerance) -> str:
@@ -45,6 +47,10 @@ def objection(found: Agreement, allowed: Tolerance) -> str:
     if found.broken:
         return found.broken
     where = f'output "{found.output}"' if found.output else "the outputs"
+    if found.cosine < allowed.golden:
+        return (
+            f"{where} has a cosine of {found.cosine:.4f} with the source (golden: {allowed.golden:g})"
+        )
     if allowed.absolute is not None and found.absolute > allowed.absolute:
         return f"{where} differs from the source by {found.absolute:.2g} (max_error is {allowed.absolute:g})"
     if allowed.absolute is None and found.relative > allowed.relative:
