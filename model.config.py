@@ -1,6 +1,6 @@
 """Our own example: tell what type a dropped file is, in the page, with Google's magika model (3 MB)."""
 
-from bundler import Chunks, Entry, Output, define_config
+from bundler import Entry, Output, define_config
 from bundler.loaders import quantize_dynamic, simplify
 
 config = define_config(
@@ -16,5 +16,4 @@ config = define_config(
         ),
     },
     output=Output(dir="dist"),
-    chunks=Chunks(max_size="4 MiB"),
 )

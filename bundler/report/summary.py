@@ -5,6 +5,7 @@ Made for 80 columns: names are shortened from the front, numbers are aligned, kB
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,9 @@ from ..errors import printable
 from .style import Style
 from .units import change, duration, plural, size
 
-_NAME = 42
+_WIDTH = 80
+_NAME = 40
+_LABEL = 23
 _SHOWN_FILES = 12
 Row = Mapping[str, Any]
 
@@ -30,7 +33,7 @@ def _entry(entry: Row, style: Style) -> Iterator[str]:
     source = shorten(printable(entry["source"], 400), 48)
     yield f"{style.bold(style.cyan(entry['name']))}  {style.dim(source)}  {size(entry['bytes'])}"
     for note in entry["notes"]:
-        yield style.dim(f"  {printable(note, 400)}")
+        yield from map(style.dim, _wrapped(note, 2))
     for variant in entry["variants"]:
         yield from _variant(entry, variant, style)
 
@@ -52,7 +55,7 @@ def _step(step: Row, style: Style) -> Iterator[str]:
     text = f"    {shorten(step['step'], 20):<20} {sizes}   {'  '.join(tail)}"
     yield f"{text}  {style.yellow(step['status'])}" if bad else text
     if step.get("note"):
-        yield (style.yellow if bad else style.dim)(f"      {printable(step['note'], 400)}")
+        yield from map(style.yellow if bad else style.dim, _wrapped(step["note"], 6))
 
 
 def _files(files: Sequence[Row], out_dir: str, style: Style) -> Iterator[str]:
@@ -62,10 +65,19 @@ def _files(files: Sequence[Row], out_dir: str, style: Style) -> Iterator[str]:
         paint = {"weights": style.green, "graph": style.cyan}.get(row["kind"], style.bold)
         path = f"{style.dim(out_dir.rstrip('/') + '/')}{paint(name)}"
         pad = " " * max(1, _NAME - len(name) + 1)
-        yield f"{path}{pad}{size(row['bytes']):>10} {style.dim('│ ' + row['label'])}"
+        yield f"{path}{pad}{size(row['bytes']):>10} {style.dim('│ ' + _label(row['label']))}"
     if len(files) > len(shown):
         rest = files_bytes(files) - files_bytes(shown)
         yield style.dim(f"...and {plural(len(files) - len(shown), 'smaller file')}, {size(rest)}")
+
+
+def _label(label: str) -> str:
+    kind, comma, users = label.partition(", ")
+    return kind + comma + shorten(users, _LABEL - len(kind + comma)) if comma else label
+
+
+def _wrapped(note: str, indent: int) -> list[str]:
+    return textwrap.wrap(printable(note, 400), _WIDTH, initial_indent=" " * indent, subsequent_indent=" " * indent)
 
 
 def files_bytes(files: Sequence[Row]) -> int:
