@@ -328,6 +328,15 @@ def test_young_external_data_is_not_believed(project: Project) -> None:
     assert not fresh.record(project.config(), project.watched(), inputs=inputs, outputs={}, table=TABLE)
 
 
+def test_the_work_folder_is_kept_out_of_git_unless_the_user_says_otherwise(project: Project) -> None:
+    project.record()
+    ignore = project.root / ".mbundle" / ".gitignore"
+    assert ignore.read_text() == "*\n"
+    ignore.write_text("cache\n")
+    project.record()
+    assert ignore.read_text() == "cache\n"
+
+
 def test_forget(project: Project) -> None:
     project.record()
     fresh.forget(project.config())

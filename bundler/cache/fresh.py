@@ -114,6 +114,7 @@ def record(
             "table": table,
         }
         _save(record_path(config), value)
+        location.keep_out_of_git(config.root)
     except OSError:
         return False
     return True

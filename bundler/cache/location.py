@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from . import atomic
+
 WORK_FOLDER = ".mbundle"
 ENVIRONMENT = "MBUNDLE_CACHE_DIR"
 
@@ -26,3 +28,10 @@ def cache_folder(root: str, option: str | None = None, environ: Mapping[str, str
 def state_folder(root: str) -> str:
     """Absolute folder of what `mbundle` remembers about its last builds of this project."""
     return os.path.join(os.path.abspath(root), WORK_FOLDER, "state")
+
+
+def keep_out_of_git(root: str) -> None:
+    """Gives the work folder, all of which can be made again, a .gitignore, unless it has one. May raise OSError."""
+    path = os.path.join(os.path.abspath(root), WORK_FOLDER, ".gitignore")
+    if not os.path.lexists(path):
+        atomic.write(path, b"*\n")
