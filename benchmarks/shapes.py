@@ -1,4 +1,5 @@
-"""Three models as lists of tensors, and seven edits of them. Sizes are those of real exports; digests are made up.
+"""Three models as lists of tensors, and seven edits of them. Sizes are those of real exports; digests are made up,
+other ones for each `draw`.
 
 Nodes a layer: 100 where weights are int8 (measured: smart-turn-v3.2 has 406 in 4 layers), 60 for float32.
 """
@@ -38,16 +39,16 @@ Models = tuple[tuple[Weight, ...], ...]
 """The weights of each entry of a build, in declaration order."""
 
 
-def minilm() -> Shape:
+def minilm(draw: int = 0) -> Shape:
     """MiniLM-L6, weights int8, biases and norms float32."""
-    return _encoder("MiniLM-L6 int8", hidden=384, layers=6, vocabulary=30522, width=1, nodes=100)
+    return _encoder("MiniLM-L6 int8", draw, hidden=384, layers=6, vocabulary=30522, width=1, nodes=100)
 
 
-def bert() -> Shape:
-    return _encoder("BERT-base fp32", hidden=768, layers=12, vocabulary=30522, width=4, nodes=60)
+def bert(draw: int = 0) -> Shape:
+    return _encoder("BERT-base fp32", draw, hidden=768, layers=12, vocabulary=30522, width=4, nodes=60)
 
 
-def decoder() -> Shape:
+def decoder(draw: int = 0) -> Shape:
     """GPT-2 medium, weights int8 with one float32 scale a row."""
     hidden, layers, vocabulary = 1024, 24, 50257
     tensors = [("wte", vocabulary * hidden), ("wpe", hidden * hidden)]
@@ -58,7 +59,7 @@ def decoder() -> Shape:
         tensors += _norm(f"{layer}.ln2", hidden)
         tensors += _scaled(f"{layer}.up", hidden, 4 * hidden) + _scaled(f"{layer}.down", 4 * hidden, hidden)
     tensors += _norm("lnf", hidden) + _scaled("head", hidden, hidden)
-    return _shape("Decoder 24L int8", layers, hidden, 100 * layers, tensors)
+    return _shape("Decoder 24L int8", draw, layers, hidden, 100 * layers, tensors)
 
 
 SHAPES = (minilm, bert, decoder)
@@ -83,7 +84,7 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def _encoder(title: str, hidden: int, layers: int, vocabulary: int, width: int, nodes: int) -> Shape:
+def _encoder(title: str, draw: int, hidden: int, layers: int, vocabulary: int, width: int, nodes: int) -> Shape:
     tensors = [("word", vocabulary * hidden * width), ("position", 512 * hidden * width), *_norm("embedding", hidden)]
     for layer in range(layers):
         for name in ("q", "k", "v", "o"):
@@ -93,7 +94,7 @@ def _encoder(title: str, hidden: int, layers: int, vocabulary: int, width: int, 
         tensors += [(f"{layer}.down", 4 * hidden * hidden * width), (f"{layer}.down.bias", 4 * hidden)]
         tensors += _norm(f"{layer}.ln2", hidden)
     tensors += [("head", hidden * hidden * width), ("head.bias", 4 * hidden)]
-    return _shape(title, layers, hidden * width, nodes * layers, tensors)
+    return _shape(title, draw, layers, hidden * width, nodes * layers, tensors)
 
 
 def _norm(name: str, hidden: int) -> list[tuple[str, int]]:
@@ -104,8 +105,8 @@ def _scaled(name: str, rows: int, columns: int) -> list[tuple[str, int]]:
     return [(name, rows * columns), (f"{name}.scale", 4 * columns), (f"{name}.bias", 4 * columns)]
 
 
-def _shape(title: str, layers: int, row: int, nodes: int, tensors: list[tuple[str, int]]) -> Shape:
-    weights = tuple(Weight(name, nbytes, digest(title, name)) for name, nbytes in tensors)
+def _shape(title: str, draw: int, layers: int, row: int, nodes: int, tensors: list[tuple[str, int]]) -> Shape:
+    weights = tuple(Weight(name, nbytes, digest(title, draw, name)) for name, nbytes in tensors)
     return Shape(title, layers, row, nodes, weights)
 
 

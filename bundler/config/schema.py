@@ -85,7 +85,7 @@ class ChunkSpec:
     The defaults are what `benchmarks/update.py` settled on; docs/chunks.md has the figures.
     """
 
-    min_size: int = 128 << 10
+    min_size: int = 64 << 10
     max_size: int = 8 << 20
 
 

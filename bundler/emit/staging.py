@@ -24,6 +24,9 @@ from .ownership import Generation
 
 PENDING = "pending.json"
 
+_HOLD = 64 << 10
+"""Bytes. Smaller writes are collected: a chunk may be a hundred biases of 3 KiB."""
+
 _NAME = re.compile(r"\.tmp-(\d+)-[0-9a-f]{16}")
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
@@ -38,20 +41,23 @@ class StagedFile:
         self.path = path
         self._accept = accept
         self._nbytes = 0
+        self._held = bytearray()
         with output_errors(path):
             self._descriptor = os.open(path, _FLAGS, 0o666)
 
     def write(self, block: bytes | memoryview) -> None:
-        view = memoryview(block)
         with output_errors(self.path):
-            while view.nbytes:
-                written = os.write(self._descriptor, view)
-                self._nbytes += written
-                view = view[written:]
+            if len(block) < _HOLD:
+                self._held += block
+            if max(len(block), len(self._held)) >= _HOLD:
+                self._flush()
+            if len(block) >= _HOLD:
+                self._put(memoryview(block))
 
     def finish(self, name: str, sha256: str) -> None:
         """Says what the content, which has this digest, shall be called. It is on the disk when this returns."""
         with output_errors(self.path):
+            self._flush()
             os.fsync(self._descriptor)
             self._close()
         if not self._accept(name, sha256, self._nbytes, self.path):
@@ -62,6 +68,16 @@ class StagedFile:
             self._close()
         with contextlib.suppress(OSError):
             os.unlink(self.path)
+
+    def _flush(self) -> None:
+        held, self._held = self._held, bytearray()
+        self._put(memoryview(held))
+
+    def _put(self, view: memoryview) -> None:
+        while view.nbytes:
+            written = os.write(self._descriptor, view)
+            self._nbytes += written
+            view = view[written:]
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
