@@ -43,7 +43,6 @@ from .report.progress import Progress
 from .report.units import size
 from .stats import BuiltEntry, BuiltVariant, Emitted, build_stats, wire_bytes
 
-T = TypeVar("T")
 R = TypeVar("R")
 
 
@@ -61,6 +60,7 @@ def build(config: BuildConfig, options: BuildOptions, progress: Progress) -> dic
     Whether there is anything to do, `cache.fresh` tells, and the caller asks it: this module imports the whole
     pipeline, which takes longer than the answer.
 
+    An entry that fails does not keep the others from being read and optimised: their results are in the cache then.
     Raises MbundleError with every problem of every entry; the output folder is then as it was.
     """
     with _Build(config, options, progress) as job:
@@ -84,6 +84,8 @@ class _Build:
     def __init__(self, config: BuildConfig, options: BuildOptions, progress: Progress) -> None:
         self.config, self.options, self.progress = config, options, progress
         self.warnings: list[Problem] = []
+        self.errors: list[MbundleError] = []
+        """Of the entries that failed so far."""
         self.update = False
         """Whether an earlier build was in the output folder."""
 
@@ -109,8 +111,8 @@ class _Build:
             self.warnings.append(warning)
 
     def read_sources(self) -> dict[str, ReadResult]:
-        """Entry name -> its model. Entries of the same file and policy share one reading."""
-        return _gather(self.options.jobs, self.config.entries, self._read, lambda entry: entry.name)
+        """Entry name -> its model, of those that can be read."""
+        return self._gather(self.config.entries, self._read)
 
     def _read(self, entry: EntrySpec) -> ReadResult:
         output = self.config.output
@@ -123,7 +125,7 @@ class _Build:
             max_ir=output.max_ir_version,
         )
         nbytes = os.path.getsize(entry.source_path)
-        with self.progress.span(f"{entry.name}: reading {entry.source}"), _about(entry):
+        with self.progress.span(f"{entry.name}: reading {entry.source}"), _about(entry, self.config.root):
             result: ReadResult = process.run(
                 "bundler.graph.read:read_model",
                 entry.source_path,
@@ -132,7 +134,7 @@ class _Build:
                 label=f"reading {entry.name}",
                 tmp=self.scratch,
             )
-        with self.progress.span(f"{entry.name}: checking"), _about(entry):
+        with self.progress.span(f"{entry.name}: checking"), _about(entry, self.config.root):
             process.run(
                 "bundler.graph.gates:check",
                 result.model,
@@ -144,13 +146,31 @@ class _Build:
         return result
 
     def run_loaders(self, sources: Mapping[str, ReadResult]) -> list[BuiltEntry]:
-        built = _gather(
-            self.options.jobs,
-            self.config.entries,
-            lambda entry: self._optimise(entry, sources[entry.name]),
-            lambda entry: entry.name,
-        )
+        """In the order of the config. Raises one error with the problems of every entry that failed, here or before."""
+        readable = [entry for entry in self.config.entries if entry.name in sources]
+        built = self._gather(readable, lambda entry: self._optimise(entry, sources[entry.name]))
+        if self.errors:
+            raise merge(self.errors)
         return [built[entry.name] for entry in self.config.entries]
+
+    def _gather(self, entries: Sequence[EntrySpec], work: Callable[[EntrySpec], R]) -> dict[str, R]:
+        """Entry name -> `work` on it, for those that it succeeds on; the errors of the others go to `self.errors`."""
+        results: dict[str, R] = {}
+        with ThreadPoolExecutor(max(1, self.options.jobs), thread_name_prefix="entry") as pool:
+            futures = [(entry.name, pool.submit(work, entry)) for entry in entries]
+            try:
+                for name, future in futures:
+                    try:
+                        results[name] = future.result()
+                    except (Interrupted, OutputError):
+                        raise
+                    except MbundleError as error:
+                        self.errors.append(error)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                process.stop()
+                raise
+        return results
 
     def _optimise(self, entry: EntrySpec, source: ReadResult) -> BuiltEntry:
         reference = Reference(entry, source.model, self._workshop(NoCache()))
@@ -301,33 +321,20 @@ def _described(
 
 
 @contextmanager
-def _about(entry: EntrySpec) -> Iterator[None]:
-    """Errors raised inside name the entry."""
+def _about(entry: EntrySpec, root: str) -> Iterator[None]:
+    """Errors raised inside name the entry, and the file as the user knows it."""
+
+    def named(problem: Problem) -> Problem:
+        return replace(problem, entry=problem.entry or entry.name, file=_shown(problem.file, root) or entry.source)
+
     try:
         yield
     except MbundleError as error:
-        named = (replace(p, entry=p.entry or entry.name, file=p.file or entry.source) for p in error.problems)
-        raise (InputError if type(error) is not Interrupted else Interrupted)(*named) from error
+        kind = InputError if type(error) is not Interrupted else Interrupted
+        raise kind(*map(named, error.problems)) from error
 
 
-def _gather(jobs: int, items: Sequence[T], work: Callable[[T], R], name: Callable[[T], str]) -> dict[str, R]:
-    """`work` on all items, also after one failed; raises one error with all their problems, in the items' order."""
-    results: dict[str, R] = {}
-    errors: list[MbundleError] = []
-    with ThreadPoolExecutor(max(1, jobs), thread_name_prefix="entry") as pool:
-        futures = [(name(item), pool.submit(work, item)) for item in items]
-        try:
-            for key, future in futures:
-                try:
-                    results[key] = future.result()
-                except (Interrupted, OutputError):
-                    raise
-                except MbundleError as error:
-                    errors.append(error)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            process.stop()
-            raise
-    if errors:
-        raise merge(errors)
-    return results
+def _shown(path: str, root: str) -> str:
+    """`path` relative to the root where it lies below it."""
+    below = os.path.relpath(path, root) if os.path.isabs(path) else path
+    return path if below.startswith(os.pardir + os.sep) else below

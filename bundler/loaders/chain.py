@@ -173,6 +173,8 @@ class _Chain:
             "tolerance": allowed.as_json(),
             "on_regression": self.entry.on_regression,
         }
+        if loader is None:
+            context["entry"] = self.entry.name  # a plain function sees it and may act on it
         version = loader.version if loader else ""
         step = StepInput(spec, self.model, self.source, version, tuple(sorted(tools)), reads + golden, context)
         return step, allowed

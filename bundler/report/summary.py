@@ -14,8 +14,12 @@ from .style import Style
 from .units import change, duration, plural, size
 
 _WIDTH = 80
+<<<<<<< HEAD
 _NAME = 40
 _LABEL = 23
+=======
+_PATH = 42
+>>>>>>> buildtests
 _SHOWN_FILES = 12
 Row = Mapping[str, Any]
 
@@ -30,8 +34,9 @@ def summary_lines(stats: Row, style: Style) -> list[str]:
 
 
 def _entry(entry: Row, style: Style) -> Iterator[str]:
-    source = shorten(printable(entry["source"], 400), 48)
-    yield f"{style.bold(style.cyan(entry['name']))}  {style.dim(source)}  {size(entry['bytes'])}"
+    name, total = shorten(entry["name"], 40), size(entry["bytes"])
+    source = shorten(printable(entry["source"], 400), _WIDTH - len(name) - len(total) - 4)
+    yield f"{style.bold(style.cyan(name))}  {style.dim(source)}  {total}"
     for note in entry["notes"]:
         yield from map(style.dim, _wrapped(note, 2))
     for variant in entry["variants"]:
@@ -52,20 +57,37 @@ def _step(step: Row, style: Style) -> Iterator[str]:
     if step.get("maxError") is not None:
         tail.append(f"error {step['maxError']:.1e}")
     bad = step["status"] in ("rolled back", "skipped")
-    text = f"    {shorten(step['step'], 20):<20} {sizes}   {'  '.join(tail)}"
+    text = f"    {shorten(step['step'], 16):<16} {sizes}   {'  '.join(tail)}"
     yield f"{text}  {style.yellow(step['status'])}" if bad else text
     if step.get("note"):
         yield from map(style.yellow if bad else style.dim, _wrapped(step["note"], 6))
+<<<<<<< HEAD
+=======
+
+
+def _wrapped(note: str, indent: int) -> list[str]:
+    margin = " " * indent
+    return textwrap.wrap(
+        printable(note, 400), _WIDTH, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False
+    )
+>>>>>>> buildtests
 
 
 def _files(files: Sequence[Row], out_dir: str, style: Style) -> Iterator[str]:
     shown = sorted(files, key=lambda row: (-row["bytes"], row["file"]))[:_SHOWN_FILES]
+    folder = shorten(out_dir.rstrip("/") + "/", 16)
     for row in shown:
-        name = shorten(row["file"], _NAME)
+        name = shorten(row["file"], _PATH - len(folder))
         paint = {"weights": style.green, "graph": style.cyan}.get(row["kind"], style.bold)
+<<<<<<< HEAD
         path = f"{style.dim(out_dir.rstrip('/') + '/')}{paint(name)}"
         pad = " " * max(1, _NAME - len(name) + 1)
         yield f"{path}{pad}{size(row['bytes']):>10} {style.dim('│ ' + _label(row['label']))}"
+=======
+        pad = " " * (_PATH - len(folder) - len(name) + 1)
+        label = style.dim("│ " + shorten(row["label"], _WIDTH - _PATH - 14))
+        yield f"{style.dim(folder)}{paint(name)}{pad}{size(row['bytes']):>10} {label}"
+>>>>>>> buildtests
     if len(files) > len(shown):
         rest = files_bytes(files) - files_bytes(shown)
         yield style.dim(f"...and {plural(len(files) - len(shown), 'smaller file')}, {size(rest)}")
