@@ -167,7 +167,7 @@ class _Chain:
         golden = (self.entry.golden.path,) if self.entry.golden else ()
         reads = tuple(os.path.join(self.workshop.root, path) for path in (loader.reads() if loader else ()))
         tools = {"onnxruntime", "onnx", *(loader.tools if loader else ())}
-        context = {
+        context: dict[str, Any] = {
             "mode": self.workshop.mode,
             "target": [self.workshop.target_ir, self.workshop.target_opset],
             "tolerance": allowed.as_json(),

@@ -14,12 +14,7 @@ from .style import Style
 from .units import change, duration, plural, size
 
 _WIDTH = 80
-<<<<<<< HEAD
-_NAME = 40
-_LABEL = 23
-=======
 _PATH = 42
->>>>>>> buildtests
 _SHOWN_FILES = 12
 Row = Mapping[str, Any]
 
@@ -61,8 +56,6 @@ def _step(step: Row, style: Style) -> Iterator[str]:
     yield f"{text}  {style.yellow(step['status'])}" if bad else text
     if step.get("note"):
         yield from map(style.yellow if bad else style.dim, _wrapped(step["note"], 6))
-<<<<<<< HEAD
-=======
 
 
 def _wrapped(note: str, indent: int) -> list[str]:
@@ -70,7 +63,6 @@ def _wrapped(note: str, indent: int) -> list[str]:
     return textwrap.wrap(
         printable(note, 400), _WIDTH, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False
     )
->>>>>>> buildtests
 
 
 def _files(files: Sequence[Row], out_dir: str, style: Style) -> Iterator[str]:
@@ -79,27 +71,12 @@ def _files(files: Sequence[Row], out_dir: str, style: Style) -> Iterator[str]:
     for row in shown:
         name = shorten(row["file"], _PATH - len(folder))
         paint = {"weights": style.green, "graph": style.cyan}.get(row["kind"], style.bold)
-<<<<<<< HEAD
-        path = f"{style.dim(out_dir.rstrip('/') + '/')}{paint(name)}"
-        pad = " " * max(1, _NAME - len(name) + 1)
-        yield f"{path}{pad}{size(row['bytes']):>10} {style.dim('│ ' + _label(row['label']))}"
-=======
         pad = " " * (_PATH - len(folder) - len(name) + 1)
         label = style.dim("│ " + shorten(row["label"], _WIDTH - _PATH - 14))
         yield f"{style.dim(folder)}{paint(name)}{pad}{size(row['bytes']):>10} {label}"
->>>>>>> buildtests
     if len(files) > len(shown):
         rest = files_bytes(files) - files_bytes(shown)
         yield style.dim(f"...and {plural(len(files) - len(shown), 'smaller file')}, {size(rest)}")
-
-
-def _label(label: str) -> str:
-    kind, comma, users = label.partition(", ")
-    return kind + comma + shorten(users, _LABEL - len(kind + comma)) if comma else label
-
-
-def _wrapped(note: str, indent: int) -> list[str]:
-    return textwrap.wrap(printable(note, 400), _WIDTH, initial_indent=" " * indent, subsequent_indent=" " * indent)
 
 
 def files_bytes(files: Sequence[Row]) -> int:
