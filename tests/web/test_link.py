@@ -64,7 +64,7 @@ def test_modules_join_in_the_order_of_their_imports() -> None:
         "late.js": 'import { one } from "./a.js";\nexport const three = one;\n',
     }
     linked = link(modules)
-    assert linked["index.js"] == "const two=2;const one=two+1;const all=()=>one;export{all,one,two};\n"
+    assert linked["index.js"] == "const two=2;const one=two+1;const all=()=>one;\nexport{all,one,two};\n"
     assert linked["late.js"] == 'import{one}from"./index.js";export const three=one;\n'
 
 
