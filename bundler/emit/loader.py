@@ -9,18 +9,23 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from .fill import fill
+from .link import link
 from .templates import folder
 
 _PORT = ("name", "dtype", "shape")
 _SAFE_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\Z")
 
 
+@cache
 def runtime_files() -> tuple[str, dict[str, bytes]]:
-    """The folder name `runtime-<sha8>` of the browser runtime, and its files by name."""
-    files = {path.name: path.read_bytes() for path in sorted((folder() / "runtime").iterdir()) if _is_module(path.name)}
+    """The folder name `runtime-<sha8>` of the browser runtime, and its files by name: few and small, see `link`."""
+    sources = {path.name: path.read_text(encoding="utf-8") for path in sorted((folder() / "runtime").iterdir())}
+    linked = link({name: text for name, text in sources.items() if name.endswith(".js")})
+    files = {name: text.encode() for name, text in {**linked, "types.d.ts": sources["types.d.ts"]}.items()}
     digest = hashlib.sha256(b"".join(name.encode() + b"\0" + content + b"\0" for name, content in files.items()))
     return f"runtime-{digest.hexdigest()[:8]}", files
 
@@ -39,10 +44,6 @@ def render(manifest: Mapping[str, Any], file: str, sha256: str, size: int, *, ba
     for name, entry in entries.items():
         made |= _module(name, entry, runtime, pin, base)
     return {path: text.encode() for path, text in made.items()}
-
-
-def _is_module(name: str) -> bool:
-    return name.endswith((".js", ".d.ts"))
 
 
 def _facade(entries: Mapping[str, Any], runtime: str) -> dict[str, str]:

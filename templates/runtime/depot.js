@@ -35,7 +35,7 @@ export async function put({ sha256 }, bytes, hold) {
     try {
       return await store.write(sha256, bytes);
     } catch (error) {
-      refuse(error);
+      giveUp(error);
     }
   }
   if (hold) await overflow.write(sha256, bytes);
@@ -59,14 +59,14 @@ export async function reserve(files) {
   const { quota, usage } = await usageOf();
   if (quota === null || usage === null || sizeOf(files) < quota - usage) return;
   const missing = await Promise.all(files.map(async (file) => !(await holds(file))));
-  if (sizeOf(files.filter((_, index) => missing[index])) >= quota - usage) refuse("the browser allows this origin no more storage");
+  if (sizeOf(files.filter((_, index) => missing[index])) >= quota - usage) giveUp("the browser allows this origin no more storage");
 }
 
 /** @param {readonly FileRef[]} files */
 const sizeOf = (files) => files.reduce((sum, { bytes }) => sum + bytes, 0);
 
 /** @param {unknown} why */
-function refuse(why) {
+function giveUp(why) {
   if (!full) console.warn(`mbundle: models are not kept on this device: ${why}`);
   full = true;
 }

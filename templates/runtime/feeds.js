@@ -120,7 +120,7 @@ function convert(port, data) {
   if (!Wanted) throw wrong(`${name} is of type ${dtype}, which JavaScript has no array for`);
   if (data instanceof Wanted) return data;
   if (dtype === "float16" && data instanceof Uint16Array) return Float16 ? new Float16(data.buffer, data.byteOffset, data.length) : data;
-  if (Wanted === BigInt64Array || Wanted === BigUint64Array) return Wanted.from(data, (/** @type {unknown} */ each) => integer(port, each));
+  if (Wanted === BigInt64Array || Wanted === BigUint64Array) return Wanted.from(data, (/** @type {unknown} */ each) => wholeNumber(port, each));
   if (dtype === "float16" && !Float16) throw wrong(`${name}: this browser has no Float16Array; give the bits as a Uint16Array`);
   const converted = Wanted.from(data, Number);
   checkKept(port, data, converted);
@@ -128,7 +128,7 @@ function convert(port, data) {
 }
 
 /** @param {Port} port @param {any} each */
-function integer({ name, dtype }, each) {
+function wholeNumber({ name, dtype }, each) {
   try {
     return BigInt(each);
   } catch {

@@ -26,7 +26,7 @@ export function app(modules) {
   const find = async (name) => {
     const module = table.get(name);
     if (!module) throw new MbundleError("unknown-entry", `There is no entry ${JSON.stringify(name)}; this build has ${[...table.keys()].join(", ")}.`);
-    return (await imported(name, module)).default;
+    return (await importedEntry(name, module)).default;
   };
   return {
     entries: Object.freeze([...table.keys()]),
@@ -36,7 +36,7 @@ export function app(modules) {
 }
 
 /** @template T @param {string} name @param {() => Promise<T>} module */
-async function imported(name, module) {
+async function importedEntry(name, module) {
   try {
     return await module();
   } catch (cause) {

@@ -94,7 +94,7 @@ async function open(spec, choice, options, skipped) {
   progress.tell("session");
   const files = layout.mount();
   try {
-    const session = await opened(openSession(ort, choice, layout.graph, files, options.sessionOptions ?? {}), signal);
+    const session = await untilAborted(openSession(ort, choice, layout.graph, files, options.sessionOptions ?? {}), signal);
     progress.tell("ready");
     const info = { entry: spec.name, variant: variant.name, device, downloaded: progress.downloaded(), fromCache: progress.fromCache(), skipped };
     return makeModel({ ort, session, variant, info });
@@ -120,7 +120,7 @@ async function startAndFetch(spec, { device }, { places }, progress, { signal = 
 }
 
 /** An abort does not wait for onnxruntime, but its session must not be left behind. @template {import("./types.d.ts").OrtSession} S @param {Promise<S>} opening @param {AbortSignal} signal */
-async function opened(opening, signal) {
+async function untilAborted(opening, signal) {
   try {
     return await orAbort(opening, signal);
   } catch (error) {

@@ -87,11 +87,11 @@ const variant = record({
   outputs: ports,
   requires: optional(requires, Object.freeze({ shaderF16: false, memory: 0 })),
 });
-const entry = record({
+const entryRecord = record({
   load: optional(oneOf("lazy", "idle", "eager"), "lazy"),
   variants: list(variant, 256),
 });
-const manifest = record({ version: oneOf(1), entries: map(name, entry, 10000) });
+const manifest = record({ version: oneOf(1), entries: map(name, entryRecord, 10000) });
 
 /**
  * @param {Uint8Array} content
