@@ -46,13 +46,18 @@ def of(weights: list[Weight]) -> Model:
 
 
 def two_entries(folder: Path, revision: int) -> dict[VariantId, Model]:
-    """Two entries, one of them with two variants that share most weights. Revisions differ in some of them."""
+    """Two entries, one of them with two variants that share most weights, and one that only this revision has."""
     small = [1024 + 40 * number for number in range(16)]
     first = model(folder / "first.weights", [70_000, 9_000, *small, 33_333], seed=1)
     second = model(folder / "second.weights", [20_000, 12_345, *small], seed=10 + revision)
     shared = of([*first.weights[:-1], *second.weights[:3]])
     tiny = model(folder / "tiny.weights", [2000], seed=revision)
-    return {("first", "fp32"): first, ("first", "q8"): shared, ("second", "fp32"): second, ("tiny", "fp32"): tiny}
+    return {
+        ("first", "fp32"): first,
+        ("first", "q8"): shared,
+        ("second", "fp32"): second,
+        (f"tiny{revision}", "fp32"): tiny,
+    }
 
 
 def build(

@@ -58,7 +58,7 @@ def test_every_weight_can_be_read_back_from_its_place(tmp_path: Path) -> None:
     models = two_entries(tmp_path, 0)
     _, placements = build(tmp_path, models)
     assert_all_there(tmp_path / "dist", models, placements)
-    assert placements["tiny", "fp32"] == Placement((), (None,))
+    assert placements["tiny0", "fp32"] == Placement((), (None,))
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

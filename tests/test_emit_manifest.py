@@ -157,7 +157,7 @@ HOSTILE: dict[str, tuple[Callable[[Any], None], str]] = {
     "entries a list": (lambda m: m.update(entries=[]), "manifest.entries must be an object"),
     "no variant": (lambda m: m["entries"]["first"].update(variants=[]), "at least one"),
     "load": (lambda m: m["entries"]["first"].update(load="now"), "one of lazy, idle, eager"),
-    "control character": (lambda m: m["entries"].update({"a\x1b[31m": m["entries"]["tiny"]}), "text like"),
+    "control character": (lambda m: m["entries"].update({"a\x1b[31m": m["entries"]["tiny0"]}), "text like"),
     "no graph": (lambda m: variant(m).pop("graph"), "graph must be there"),
     "sha256": (lambda m: variant(m)["graph"].update(sha256="0" * 63), "graph.sha256"),
     "sha256 upper": (lambda m: variant(m)["graph"].update(sha256="A" * 64), "graph.sha256"),

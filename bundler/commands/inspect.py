@@ -16,7 +16,7 @@ from ..errors import UsageError
 
 @click.command()
 @click.argument("path")
-@click.option("--chunks", "max_size", default="16 MiB", show_default=True, help="Largest chunk of the plan of a model.")
+@click.option("--chunks", "max_size", default="8 MiB", show_default=True, help="Largest chunk of the plan of a model.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object to stdout.")
 def inspect(path: str, max_size: str, as_json: bool) -> None:
     """Show what is in PATH: an .onnx file (with the chunks it would give), a manifest, or an output folder.
