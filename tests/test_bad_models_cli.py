@@ -1,29 +1,25 @@
 """Every bad model through the real command line: told with its own code, and nothing else has happened.
 
 All cases share one project with a good build in its output folder. A handful runs as a user's process does; the others
-call `bundler.cli.run` in forks of one process that has imported everything, two at a time, each on a copy of its own.
+call `bundler.cli.run` in this process, and share the process that the children are forked from: 1 s each otherwise.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import multiprocessing
 import os
 import shutil
-import signal
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from bundler import process
 from bundler.catalogue import CATALOGUE
 from fixtures import models
 
 from .bad_models import BAD
-from .cli import Ran, configure, leftovers, run, tree
+from .cli import Within, configure, leftovers, run, tree
 
 AS_A_PROCESS = ["empty-file", "html-page", "cycle-of-two", "external-climbs-out", "gate-stride-zero"]
 AT_THE_CONFIG = {"file-missing", "link-to-nowhere", "folder-named-as-a-model", "fifo", "link-to-a-device"}
@@ -39,26 +35,6 @@ def project(root: Path, name: str) -> Path:
     return app
 
 
-def within(app: Path, *arguments: str) -> Ran:
-    """The command line in this process; `app` becomes its folder."""
-    from bundler.cli import run as command
-
-    os.chdir(app)
-    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
-        status = command(arguments)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    return Ran(status, out.getvalue(), err.getvalue())
-
-
-def attempt(root: Path, name: str, as_process: bool) -> tuple[Ran, dict[str, str], list[str]]:
-    app = project(root, name)
-    ran = run(app, "build", "--json") if as_process else within(app, "build", "--json")
-    result = ran, tree(app / "dist"), leftovers(app)
-    os.chdir(root)
-    shutil.rmtree(app)
-    return result
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bad")
@@ -71,10 +47,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def results(root: Path) -> Iterator[dict[str, Future[tuple[Ran, dict[str, str], list[str]]]]]:
-    context = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(2, context) as pool:
-        yield {name: pool.submit(attempt, root, name, name in AS_A_PROCESS) for name in sorted(BAD)}
+def warm() -> Iterator[None]:
+    """One process to fork children from, for all builds of this module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bundler.build.process.stop", lambda: None)
+        yield
+    process.stop()
 
 
 def test_there_are_enough() -> None:
@@ -82,9 +60,11 @@ def test_there_are_enough() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(BAD))
-def test_a_bad_model_is_told_and_changes_nothing(name: str, root: Path, results) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.usefixtures("warm")
+def test_a_bad_model_is_told_and_changes_nothing(name: str, root: Path, within: Within) -> None:
     code = BAD[name][1]
-    ran, output, left = results[name].result()
+    app = project(root, name)
+    ran = (run if name in AS_A_PROCESS else within)(app, "build", "--json")
     assert ran.status == (2 if name in AT_THE_CONFIG else 1), ran.stderr
     told = json.loads(ran.stdout)
     assert (told["ok"], told["exitStatus"]) == (False, ran.status)
@@ -101,5 +81,6 @@ def test_a_bad_model_is_told_and_changes_nothing(name: str, root: Path, results)
     assert ran.stderr.count("fix: ") == len(told["problems"])
     for secret in ("Traceback", "MB900", "\x1b"):
         assert secret not in ran.stderr
-    assert output == tree(root / "good/dist")
-    assert left == []
+    assert tree(app / "dist") == tree(root / "good/dist")
+    assert leftovers(app) == []
+    shutil.rmtree(app)
