@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,10 @@ class Ran:
     def ok(self) -> Ran:
         assert self.status == 0, self.stderr + self.stdout
         return self
+
+
+Within = Callable[..., Ran]
+"""(folder, *arguments): a command line in the test's own process; see the fixture `within`."""
 
 
 def environment(**changes: str) -> dict[str, str]:

@@ -335,7 +335,10 @@ CASES = [
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that every case's config is written into."""
-    root = tmp_path_factory.mktemp("project") / "app"
+    return make_project(tmp_path_factory.mktemp("project") / "app")
+
+
+def make_project(root: Path) -> Path:
     for folder in ("sub", "two", "empty", "deep/onnx", ".git", "node_modules/have"):
         (root / folder).mkdir(parents=True)
     files = ("m.onnx", "t.json", "sub/t.json", "sub/n.onnx", "two/a.onnx", "two/b.onnx", "deep/onnx/model.onnx")

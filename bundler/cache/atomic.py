@@ -20,6 +20,20 @@ def unique(folder: str, suffix: str = ".tmp") -> str:
     return os.path.join(folder, f"{os.getpid()}-{os.urandom(6).hex()}{suffix}")
 
 
+def maker_runs(name: str) -> bool:
+    """Whether the process that made the name with `unique` may still be there. In doubt it is."""
+    pid = name.partition("-")[0]
+    if not pid.isdecimal() or os.name != "posix":  # elsewhere, signal 0 ends the process that it asks about
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def create(path: str, mode: int = 0o666) -> int:
     """Descriptor of a new file, its folder made where needed. mkstemp's 0600 would lock out who shares a cache."""
     try:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from . import pins, sealed
+from . import atomic, pins, sealed
 from .keys import LOADER
 from .steps import KIND, Saved, parse
 from .store import FORMAT, Store
@@ -187,13 +187,14 @@ def formats(store: Store) -> list[str]:
 
 
 def _sweep_temporary(store: Store) -> None:
-    """What killed builds left behind."""
-    folder = os.path.join(store.folder, "tmp")
-    oldest = time.time() - _DAY
+    """What killed builds left behind: older than every build that runs, and made by no process that is there."""
+    folder, now = os.path.join(store.folder, "tmp"), time.time()
+    earliest = pins.earliest(store.pins) or now
     with contextlib.suppress(OSError):
         for item in list(os.scandir(folder)):
             with contextlib.suppress(OSError):
-                if item.stat(follow_symlinks=False).st_mtime < oldest:
+                touched = item.stat(follow_symlinks=False).st_mtime
+                if touched < now - _DAY or (touched < earliest and not atomic.maker_runs(item.name)):
                     shutil.rmtree(item.path) if item.is_dir(follow_symlinks=False) else os.unlink(item.path)
 
 
