@@ -49,7 +49,12 @@ def render(manifest: Mapping[str, Any], file: str, sha256: str, size: int, *, ba
 def _facade(entries: Mapping[str, Any], runtime: str) -> dict[str, str]:
     values = {"RUNTIME": f"./{runtime}"}
     rows = [
-        {"NAME": name, "MODULE": f"./entries/{stem(name)}.js", "SIGNATURE": _signature(entry)}
+        {
+            "NAME": name,
+            "LOAD": entry.get("load", "lazy"),
+            "MODULE": f"./entries/{stem(name)}.js",
+            "SIGNATURE": _signature(entry),
+        }
         for name, entry in entries.items()
     ]
     return {name: fill(_template(name), values, {"entries": rows}) for name in ("models.js", "models.d.ts")}
@@ -61,6 +66,7 @@ def _module(name: str, entry: Mapping[str, Any], runtime: str, pin: Mapping[str,
         "NAME": name,
         "MANIFEST": pin,
         "BASE": None if base == "./" else base,
+        "ORT": None,
         "SIGNATURE": _signature(entry),
     }
     names = [pin["file"], *dict.fromkeys(_files(entry))] if base == "./" else []
