@@ -31,6 +31,8 @@ from .config.schema import BuildConfig, EntrySpec, VariantSpec
 from .emit.describe import put_asset, put_graph, variant
 from .emit.loader import render, runtime_files
 from .emit.manifest import Entry, FileRef, Manifest
+from .emit.ort import files as ort_files
+from .emit.ort import put as put_ort
 from .emit.ownership import MANIFEST
 from .emit.transaction import Committed, Transaction
 from .errors import InputError, Interrupted, MbundleError, OutputError, Problem, merge
@@ -239,7 +241,9 @@ class _Build:
         for name, content in modules.items():
             output.put(f"{folder}/{name}", content)
         plain = orjson.loads(data)
-        pointers = render(plain, names.manifest(sha256), sha256, len(data), base=self.config.output.base)
+        site = self.config.output
+        ort = put_ort(output, self.config.root) if site.ort == "self" else None
+        pointers = render(plain, names.manifest(sha256), sha256, len(data), base=site.base, ort=ort)
         self.update = os.path.exists(os.path.join(self.config.output.dir, MANIFEST))
         return output.commit(pointers, data)
 
@@ -285,7 +289,7 @@ def _preload(config: BuildConfig) -> tuple[str, ...]:
 
 def _inputs(config: BuildConfig, entries: Iterable[BuiltEntry]) -> list[str]:
     """Absolute paths of every file that the build reads, so that none is overwritten and each change is noticed."""
-    files = {*config.config_inputs}
+    files = {*config.config_inputs, *(ort_files(config.root) if config.output.ort == "self" else ())}
     for spec in config.entries:
         files |= {spec.source_path, *spec.assets, *([spec.golden.path] if spec.golden else ())}
     return sorted(files.union(*(entry.files for entry in entries)))

@@ -289,6 +289,7 @@ CASES = [
     Case("base script", top("output=Output(base='javascript:alert(1)/')"), "MB113", "must start with"),
     Case("base other host", top("output=Output(base='//evil/')"), "MB113", "must start with"),
     Case("opset", top("output=Output(max_opset=99)"), "MB113", "from 7 to 26", "", "99"),
+    Case("ort", top("output=Output(ort='selv')"), "MB113", '"app" or "self"', 'Did you mean "self"?', "'selv'"),
     Case("keep zero", top("output=Output(keep=0)"), "MB113", "from 1 to 100"),
     Case(
         "chunk order",

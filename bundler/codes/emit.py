@@ -100,4 +100,14 @@ EMIT: dict[str, Diagnostic] = {
         "A page would load wrong or foreign bytes from it.",
         "Build again; if the file came from elsewhere, do not use it.",
     ),
+    "MB430": Diagnostic(
+        "There is no onnxruntime-web to copy",
+        'With Output(ort="self") the page gets the copy of onnxruntime-web that your project has installed.',
+        'Run `npm install onnxruntime-web`, or leave ort="self" out and give the page its own.',
+    ),
+    "MB431": Diagnostic(
+        "This onnxruntime-web is not one that the runtime knows",
+        "The runtime is tested with onnxruntime-web 1.30 and later 1.x.",
+        "Run `npm install onnxruntime-web@1`.",
+    ),
 }

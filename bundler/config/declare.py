@@ -171,6 +171,8 @@ class Output(Declaration):
     max_opset: int = 22
     keep: int = 2
     """Builds whose files stay in the folder, the newest included."""
+    ort: Literal["app", "self"] = "app"
+    """Whose onnxruntime-web the page uses: the app's own, or a copy that is put beside the models."""
 
 
 class Chunks(Declaration):

@@ -76,6 +76,7 @@ class OutputSpec:
     max_opset: int = 22
     keep: int = 2
     """Generations whose files stay in the folder, the newest included."""
+    ort: Literal["app", "self"] = "app"
 
 
 @dataclass(frozen=True, slots=True)

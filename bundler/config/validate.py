@@ -53,6 +53,7 @@ def _output(top: Part, entries: list[EntrySpec]) -> OutputSpec:
         max_ir_version=part.get("max_ir_version", values.whole(3, 13)),
         max_opset=part.get("max_opset", values.whole(7, 26)),
         keep=part.get("keep", values.whole(1, 100)),
+        ort=part.get("ort", values.choice("app", "self")),
     )
 
 

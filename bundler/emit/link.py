@@ -19,7 +19,7 @@ _EXPORT = re.compile(r"^export (?=(?:async )?(?:const|function|class)\b)", re.MU
 _DECLARED = re.compile(r"^(?:export )?(?:async )?(?:const|let|function\*?|class) ([\w$]+)", re.MULTILINE)
 
 
-def link(modules: Mapping[str, str], root: str = "index.js") -> dict[str, str]:
+def link(modules: Mapping[str, str], root: str = "load.js") -> dict[str, str]:
     """The files of the emitted runtime, shrunk: `root` with all that it imports, and the modules that it does not."""
     core = list(dict.fromkeys(_order(modules, root)))
     later = {name: text for name, text in modules.items() if name not in core}
@@ -60,8 +60,9 @@ def _join(core: Mapping[str, str], exports: set[str]) -> str:
 
 
 def _late(text: str, core: list[str], root: str) -> str:
-    found = _IMPORT.sub(lambda match: match[0].replace(match[2], root) if match[2] in core else match[0], text)
-    return render(_tokens(found))
+    for pattern in (_IMPORT, _REEXPORT):
+        text = pattern.sub(lambda match: match[0].replace(match[2], root) if match[2] in core else match[0], text)
+    return render(_tokens(text))
 
 
 def _tokens(text: str) -> list[Token]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from .fill import fill
 from .link import link
+from .ort import Builds
 from .templates import folder
 
 _PORT = ("name", "dtype", "shape")
@@ -30,40 +31,51 @@ def runtime_files() -> tuple[str, dict[str, bytes]]:
     return f"runtime-{digest.hexdigest()[:8]}", files
 
 
-def render(manifest: Mapping[str, Any], file: str, sha256: str, size: int, *, base: str = "./") -> dict[str, bytes]:
+def render(
+    manifest: Mapping[str, Any], file: str, sha256: str, size: int, *, base: str = "./", ort: Builds | None = None
+) -> dict[str, bytes]:
     """The loader of a build, by path below the output folder: `models.js`, `entries/<entry>.js` and their types.
 
     `file`, `sha256` and `size` (bytes) are those of the manifest below `assets/`. `base` is the URL of the output
     folder when it is served from elsewhere than beside the loader; "./" lets bundlers and pages find each file by
-    themselves.
+    themselves. `ort`: the copy of onnxruntime-web in the output, where there is one.
     """
     runtime, _ = runtime_files()
     pin = {"file": file, "bytes": size, "sha256": sha256}
     entries: dict[str, Any] = manifest["entries"]
     made = _facade(entries, runtime)
     for name, entry in entries.items():
-        made |= _module(name, entry, runtime, pin, base)
+        made |= _module(name, entry, runtime, pin, base, ort)
     return {path: text.encode() for path, text in made.items()}
 
 
 def _facade(entries: Mapping[str, Any], runtime: str) -> dict[str, str]:
     values = {"RUNTIME": f"./{runtime}"}
     rows = [
-        {"NAME": name, "MODULE": f"./entries/{stem(name)}.js", "SIGNATURE": _signature(entry)}
+        {
+            "NAME": name,
+            "LOAD": entry.get("load", "lazy"),
+            "MODULE": f"./entries/{stem(name)}.js",
+            "SIGNATURE": _signature(entry),
+        }
         for name, entry in entries.items()
     ]
     return {name: fill(_template(name), values, {"entries": rows}) for name in ("models.js", "models.d.ts")}
 
 
-def _module(name: str, entry: Mapping[str, Any], runtime: str, pin: Mapping[str, Any], base: str) -> dict[str, str]:
+def _module(
+    name: str, entry: Mapping[str, Any], runtime: str, pin: Mapping[str, Any], base: str, ort: Builds | None
+) -> dict[str, str]:
     values = {
         "RUNTIME": f"../{runtime}",
         "NAME": name,
         "MANIFEST": pin,
         "BASE": None if base == "./" else base,
+        "ORT": ort,
         "SIGNATURE": _signature(entry),
     }
-    names = [pin["file"], *dict.fromkeys(_files(entry))] if base == "./" else []
+    copied = [file for build in (ort or {}).values() for file in build.values()]
+    names = [pin["file"], *dict.fromkeys(_files(entry)), *copied] if base == "./" else []
     rows = [{"FILE": each, "PATH": f"../assets/{each}"} for each in names]
     kinds = ("js", "d.ts")
     return {f"entries/{stem(name)}.{kind}": fill(_template(f"entry.{kind}"), values, {"files": rows}) for kind in kinds}

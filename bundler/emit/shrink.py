@@ -14,7 +14,9 @@ from ..errors import BugError
 
 Kind = Literal["word", "number", "text", "regex", "sign"]
 
-_SPACE = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
+_SPACE = re.compile(r"(?:\s|//[^\n]*|/\*(?! (?:webpack|@vite)).*?\*/)+", re.DOTALL)
+_KEPT = re.compile(r"/\*.*?\*/")
+"""Comments that bundlers act on."""
 _WORD = re.compile(r"#?[A-Za-z_$][\w$]*")
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F_]+n?|(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?n?")
 _QUOTED = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
@@ -82,7 +84,12 @@ def tokens(source: str) -> Iterator[Token]:
 def _token(source: str, at: int, before: Token | None, line: bool) -> Token:
     if source[at] == "`":
         return Token("text", source[at : _template_end(source, at)], line)
-    patterns: list[tuple[Kind, re.Pattern[str]]] = [("word", _WORD), ("number", _NUMBER), ("text", _QUOTED)]
+    patterns: list[tuple[Kind, re.Pattern[str]]] = [
+        ("word", _WORD),
+        ("number", _NUMBER),
+        ("text", _QUOTED),
+        ("text", _KEPT),
+    ]
     patterns += [("regex", _REGEX)] if _regex_may_follow(before) else []
     for kind, pattern in [*patterns, ("sign", _SIGN)]:
         found = pattern.match(source, at)

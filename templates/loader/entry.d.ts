@@ -9,4 +9,5 @@ export type Outputs = OutputsOf<Signature>;
 declare const it: Entry<Signature>;
 export declare const load: Entry<Signature>["load"];
 export declare const preload: Entry<Signature>["preload"];
+export declare const prefetch: Entry<Signature>["prefetch"];
 export default it;

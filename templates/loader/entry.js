@@ -6,7 +6,7 @@ const files = [
   ["__FILE__", new URL("__PATH__", import.meta.url).href], //@each files
 ];
 
-const it = entry({ name: "__NAME__", manifest: "__MANIFEST__", files, base: "__BASE__" });
+const it = entry({ name: "__NAME__", manifest: "__MANIFEST__", files, base: "__BASE__", ort: "__ORT__" });
 
-export const { load, preload } = it;
+export const { load, preload, prefetch } = it;
 export default it;

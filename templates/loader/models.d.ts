@@ -13,5 +13,6 @@ export type Outputs<N extends EntryName> = OutputsOf<Entries[N]>;
 export declare const entries: Api<Entries>["entries"];
 export declare const load: Api<Entries>["load"];
 export declare const preload: Api<Entries>["preload"];
-export { MbundleError, setBase } from "__RUNTIME__/types.js";
-export type { Info, LoadOptions, PreloadOptions, Progress } from "__RUNTIME__/types.js";
+export declare const prefetch: Api<Entries>["prefetch"];
+export { MbundleError, cacheInfo, clearCache, persist, setBase } from "__RUNTIME__/types.js";
+export type { CacheInfo, Info, LoadOptions, PreloadOptions, Progress } from "__RUNTIME__/types.js";

@@ -26,6 +26,11 @@ const LOCK_WAIT_MS = 30_000; // a frozen tab keeps its locks; better to download
  * @property {AbortController} controller aborted when nobody wants the file any more
  */
 
+/** What is being stored behind the loads. @type {Set<Promise<void>>} */
+const storing = new Set();
+
+export const stored = async () => void (await Promise.allSettled(storing));
+
 /** @type {Map<string, Flight>} */
 const flights = new Map();
 
@@ -81,7 +86,9 @@ async function fly(want, flight) {
       if (!(waited && (await stored()))) {
         await fetchVerified(want, tell(false));
         resolve(undefined);
-        await put(want.blob, want.target, want.hold);
+        const kept = put(want.blob, want.target, want.hold).finally(() => storing.delete(kept));
+        storing.add(kept);
+        await kept;
       }
       resolve(undefined);
     }).catch(reject);

@@ -4,7 +4,7 @@ import { memoryStore, openStore } from "./store.js";
 
 /** @typedef {import("./types.d.ts").FileRef} FileRef */
 
-const overflow = memoryStore();
+export const overflow = memoryStore();
 let full = false;
 
 /** Whether several tabs see what one of them stores. */
@@ -46,6 +46,9 @@ export async function drop({ sha256 }) {
   await (await openStore()).remove(sha256).catch(() => {});
 }
 
+/** See `Store.note`. @param {string} key @param {string} [text] */
+export const note = async (key, text) => (await openStore()).note(key, text).catch(() => undefined);
+
 /** @param {FileRef} file */
 export async function holds({ sha256 }) {
   return (await overflow.has(sha256)) || (await openStore()).has(sha256).catch(() => false);
@@ -61,6 +64,9 @@ export async function reserve(files) {
   const missing = await Promise.all(files.map(async (file) => !(await holds(file))));
   if (sizeOf(files.filter((_, index) => missing[index])) >= quota - usage) giveUp("the browser allows this origin no more storage");
 }
+
+/** For an app that has just made room. */
+export const tryAgain = () => void (full = false);
 
 /** @param {readonly FileRef[]} files */
 const sizeOf = (files) => files.reduce((sum, { bytes }) => sum + bytes, 0);

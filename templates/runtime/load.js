@@ -3,7 +3,7 @@
 import { acquire } from "./acquire.js";
 import { layOut } from "./assemble.js";
 import { choose } from "./capability.js";
-import { holds, reserve } from "./depot.js";
+import { holds, note, reserve } from "./depot.js";
 import { MbundleError } from "./errors.js";
 import { makeModel } from "./model.js";
 import { startOrt } from "./ort.js";
@@ -18,11 +18,15 @@ import { openSession } from "./session.js";
  * @typedef {import("./types.d.ts").LoadOptions} LoadOptions
  * @typedef {import("./types.d.ts").FileRef} FileRef
  * @typedef {import("./capability.js").Choice} Choice
+ * @typedef {{choices: Choice[], skipped: string[], key: string, proven: boolean, manifest: import("./types.d.ts").Manifest}} Plan
+ *   `key`: of the note that remembers the choice; `proven`: this device has run the first choice before
  */
 
 /** Graphs (sha256) that onnxruntime-web reads otherwise than view.js expects; they get plain buffers. @type {Set<string>} */
 const plain = new Set();
 const NEVER = new AbortController().signal;
+/** After these another variant, or another device, may still do. */
+const NEXT = new Set(["session", "run", "memory", "ort"]);
 
 /**
  * @param {Spec} spec
@@ -31,25 +35,30 @@ const NEVER = new AbortController().signal;
  */
 export async function loadEntry(spec, options) {
   const { signal = NEVER } = options;
-  const { choices, skipped } = await plan(spec, options, signal);
-  for (const [index, choice] of choices.entries()) {
+  const planned = await plan(spec, options, signal);
+  const { choices, skipped } = planned;
+  for (let index = 0; ; index++) {
+    const choice = /** @type {Choice} */ (choices[index]);
+    const last = index === choices.length - 1;
     try {
-      return await open(spec, choice, options, skipped);
+      const model = await open(spec, choice, options, skipped);
+      if (!last && !(planned.proven && index === 0)) await prove(model, signal);
+      remember(spec, planned, choice);
+      return model;
     } catch (error) {
-      if (!(error instanceof MbundleError) || error.code !== "session" || index === choices.length - 1) throw error;
+      if (last || !(error instanceof MbundleError) || !NEXT.has(error.code)) throw await explained(spec, error, signal);
       skipped.push(error.what);
     }
   }
-  throw new MbundleError("unsupported", `${spec.name} has no variant.`);
 }
 
 /**
  * @param {Spec} spec
- * @param {import("./types.d.ts").PreloadOptions} options
+ * @param {import("./types.d.ts").PreloadOptions & {priority?: number}} options
  * @returns {Promise<void>}
  */
 export async function preloadEntry(spec, options) {
-  const { signal = NEVER } = options;
+  const { signal = NEVER, priority = 0 } = options;
   const { choices: [choice] } = await plan(spec, options, signal);
   const files = choice ? filesOf(choice) : [];
   const progress = trackProgress(spec.name, files, options.onProgress);
@@ -59,19 +68,67 @@ export async function preloadEntry(spec, options) {
     for (let index = next++; index < files.length; index = next++) {
       const blob = /** @type {FileRef} */ (files[index]);
       if (await holds(blob)) progress.update(index, blob.bytes, true);
-      else await bring(spec, blob, new Uint8Array(blob.bytes), { hold: true, priority: 0, signal: inner, onBytes: (have, cached) => progress.update(index, have, cached) });
+      else await bring(spec, blob, new Uint8Array(blob.bytes), { hold: true, priority, signal: inner, onBytes: (have, cached) => progress.update(index, have, cached) });
     }
   };
-  await together(signal, [lane, lane, lane, lane]);
+  try {
+    await together(signal, [lane, lane, lane, lane]);
+  } catch (error) {
+    throw await explained(spec, error, signal);
+  }
   progress.tell("ready");
 }
 
-/** @param {Spec} spec @param {LoadOptions} options @param {AbortSignal} signal */
+/** @param {Spec} spec @param {LoadOptions} options @param {AbortSignal} signal @returns {Promise<Plan>} */
 async function plan(spec, options, signal) {
-  const manifest = await fetchManifest(spec, signal);
+  const manifest = await fetchManifest(spec, signal).catch(async (error) => {
+    throw await explained(spec, error, signal);
+  });
   const entry = manifest.entries.get(spec.name);
   if (!entry) throw new MbundleError("manifest", `The manifest has no entry ${spec.name}.`);
-  return choose(entry.variants, options, spec.name);
+  const made = await choose(entry.variants, options, spec.name);
+  const key = encodeURIComponent(`choice-${spec.manifest.sha256.slice(0, 16)}-${options.device ?? "auto"}-${options.variant ?? ""}-${spec.name}`);
+  return { ...recall(await note(key), made), key, manifest };
+}
+
+/** What was passed over on this device stays passed over, until the browser is another. @param {string | undefined} text @param {{choices: Choice[], skipped: string[]}} made */
+function recall(text, { choices, skipped }) {
+  const [agent, chosen, ...reasons] = (text ?? "").split("\n");
+  const index = agent === navigator.userAgent ? choices.findIndex((choice) => labelOf(choice) === chosen) : -1;
+  return index < 0 ? { choices, skipped, proven: false } : { choices: choices.slice(index), skipped: reasons, proven: true };
+}
+
+/** @param {Choice} choice */
+const labelOf = ({ variant, device }) => `${device} ${variant.name}`;
+
+/** Also the moment to tidy the store: a manifest that has been remembered has been tidied for. @param {Spec} spec @param {Plan} planned @param {Choice} choice */
+function remember(spec, { key, proven, skipped, manifest }, choice) {
+  if (proven) return;
+  const text = [navigator.userAgent, labelOf(choice), ...skipped.map((reason) => reason.replaceAll("\n", " "))].join("\n");
+  const build = JSON.stringify([locate(spec, spec.manifest.file).replace(/[^/]*$/, ""), [...manifest.entries.keys()].sort()]);
+  note(key, text)
+    .then(() => import("./upkeep.js"))
+    .then(({ collect }) => collect(build, spec, manifest))
+    .catch(() => {}); // next time
+}
+
+/** @param {import("./types.d.ts").Model} model @param {AbortSignal} signal */
+async function prove(model, signal) {
+  const { smoke } = await import("./smoke.js");
+  const { variant, device } = model.info;
+  const fault = await orAbort(smoke(model), signal).catch(async (error) => {
+    await model.dispose();
+    throw error;
+  });
+  if (!fault) return;
+  await model.dispose();
+  throw new MbundleError("run", `${variant} on ${device} fails at a trial run: ${fault}`);
+}
+
+/** @param {Spec} spec @param {unknown} error @param {AbortSignal} signal */
+async function explained(spec, error, signal) {
+  if (!(error instanceof MbundleError) || error.code !== "html" && error.status !== 404 && error.status !== 410) return error;
+  return import("./stale.js").then(({ explain }) => explain(spec, error, signal), () => error);
 }
 
 /** @param {Choice} choice @returns {FileRef[]} */
@@ -96,7 +153,7 @@ async function open(spec, choice, options, skipped) {
   try {
     const session = await untilAborted(openSession(ort, choice, layout.graph, files, options.sessionOptions ?? {}), signal);
     progress.tell("ready");
-    const info = { entry: spec.name, variant: variant.name, device, downloaded: progress.downloaded(), fromCache: progress.fromCache(), skipped };
+    const info = { entry: spec.name, variant: variant.name, device, worker: false, downloaded: progress.downloaded(), fromCache: progress.fromCache(), skipped };
     return makeModel({ ort, session, variant, info });
   } catch (error) {
     if (!lazy || !isReadFault(error, files)) throw error;
@@ -115,7 +172,7 @@ async function startAndFetch(spec, { device }, { places }, progress, { signal = 
   /** @type {((inner: AbortSignal) => Promise<any>)[]} */
   const fetches = places.map(({ blob, target }, index) => (inner) =>
     bring(spec, blob, target, { hold: false, priority: 1, signal: inner, onBytes: (have, cached) => progress.update(index, have, cached) }));
-  const [started] = await together(signal, [(inner) => orAbort(startOrt(device, ort), inner), ...fetches]);
+  const [started] = await together(signal, [(inner) => orAbort(startOrt(device, ort, spec), inner), ...fetches]);
   return started;
 }
 

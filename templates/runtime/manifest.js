@@ -76,6 +76,7 @@ const dataFile = record({
   tensors: optional(list(bytes, 1 << 21), Object.freeze([])),
 });
 const requires = record({
+  ops: optional(list(name, 4096), Object.freeze([])),
   shaderF16: optional(oneOf(true, false), false),
   memory: optional(bytes, 0),
 });
@@ -85,7 +86,7 @@ const variant = record({
   data: list(dataFile, 256),
   inputs: ports,
   outputs: ports,
-  requires: optional(requires, Object.freeze({ shaderF16: false, memory: 0 })),
+  requires: optional(requires, Object.freeze({ ops: Object.freeze([]), shaderF16: false, memory: 0 })),
 });
 const entryRecord = record({
   load: optional(oneOf("lazy", "idle", "eager"), "lazy"),

@@ -17,13 +17,22 @@ export function setBase(url) {
 
 /**
  * @param {import("./types.d.ts").Spec} spec
+ * @returns {string | null} absolute URL of the output folder, where it is known; null: each file has its own URL
+ */
+export function placeOf(spec) {
+  const base = chosenBase ?? spec.base;
+  return base === null ? null : new URL(base, globalThis.document?.baseURI ?? globalThis.location?.href).href;
+}
+
+/**
+ * @param {import("./types.d.ts").Spec} spec
  * @param {string} file
  * @returns {string} absolute URL
  */
 export function locate(spec, file) {
   if (!FILE.test(file)) throw new MbundleError("manifest", `${JSON.stringify(file.slice(0, 80))} is no name of a file of this build.`);
-  const base = chosenBase ?? spec.base;
-  if (base !== null) return join(new URL("assets/", new URL(base, globalThis.document?.baseURI ?? globalThis.location?.href)).href, file);
+  const base = placeOf(spec);
+  if (base !== null) return join(new URL("assets/", base).href, file);
   const known = spec.files.find(([name]) => name === file);
   if (!known) throw new MbundleError("manifest", `The loader of ${spec.name} does not know the file ${file}.`, { entry: spec.name, file });
   return known[1];

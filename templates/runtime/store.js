@@ -4,6 +4,7 @@
 import { parts } from "./fetch.js";
 
 const NAME = "mbundle-1";
+const NOTE = "note-";
 
 /**
  * @typedef {object} Store
@@ -13,7 +14,11 @@ const NAME = "mbundle-1";
  * @property {(sha256: string, bytes: Uint8Array<ArrayBuffer>) => Promise<void>} write
  * @property {(sha256: string) => Promise<boolean>} has
  * @property {(sha256: string) => Promise<void>} remove
- * @property {() => Promise<string[]>} list
+ * @property {() => Promise<string[]>} list the sha256 of all files
+ * @property {() => Promise<number[]>} sizes of all files, in bytes
+ * @property {(key: string, text?: string | null) => Promise<string | undefined>} note reads a short text that was left
+ *   under a key, after replacing it if another is given (null: removing it); what comes back is not trusted
+ * @property {() => Promise<string[]>} notes their keys
  */
 
 /** @type {Promise<Store> | undefined} */
@@ -30,6 +35,7 @@ const keyOf = (sha256) => `${location.origin}/.mbundle/${sha256}`;
 
 /** @param {Cache} cache @returns {Store} */
 function cacheStore(cache) {
+  const names = async () => (await cache.keys()).map(({ url }) => url.slice(url.lastIndexOf("/") + 1));
   return {
     shared: true,
     async read(sha256, target, onBytes) {
@@ -51,7 +57,17 @@ function cacheStore(cache) {
     async remove(sha256) {
       await cache.delete(keyOf(sha256));
     },
-    list: async () => (await cache.keys()).map(({ url }) => url.slice(url.lastIndexOf("/") + 1)),
+    list: async () => (await names()).filter((name) => !name.startsWith(NOTE)),
+    sizes: async () => {
+      const files = await cache.matchAll();
+      return files.filter(({ headers }) => headers.has("content-length")).map(({ headers }) => Number(headers.get("content-length")));
+    },
+    async note(key, text) {
+      if (text) await cache.put(keyOf(NOTE + key), new Response(text));
+      if (text === null) await cache.delete(keyOf(NOTE + key));
+      return (await cache.match(keyOf(NOTE + key)))?.text();
+    },
+    notes: async () => (await names()).filter((name) => name.startsWith(NOTE)).map((name) => name.slice(NOTE.length)),
   };
 }
 
@@ -77,5 +93,8 @@ export function memoryStore() {
       held.delete(sha256);
     },
     list: async () => [...held.keys()],
+    sizes: async () => [...held.values()].map(({ length }) => length),
+    note: async () => undefined,
+    notes: async () => [],
   };
 }

@@ -88,8 +88,13 @@ export interface PreloadOptions {
 }
 export interface LoadOptions extends PreloadOptions {
   readonly device?: "auto" | "wasm" | "webgpu";
-  /** An onnxruntime-web module that the app has imported itself, or a function that imports it. */
-  readonly ort?: Ort | (() => Promise<Ort>);
+  /** Loads and runs the model in a worker, so that the page never waits; where none can start, in the page as usual. */
+  readonly worker?: boolean;
+  /**
+   * An onnxruntime-web module that the app has imported itself, a function that imports it, or URLs of its builds
+   * (which a worker can import too).
+   */
+  readonly ort?: Ort | (() => Promise<Ort>) | Readonly<Partial<Record<"wasm" | "jspi" | "webgpu", string>>>;
   /** More options for `InferenceSession.create`. */
   readonly sessionOptions?: Readonly<Record<string, unknown>>;
 }
@@ -97,6 +102,8 @@ export interface Info {
   readonly entry: string;
   readonly variant: string;
   readonly device: "wasm" | "webgpu";
+  /** Whether it runs in a worker. */
+  readonly worker: boolean;
   /** Bytes that came over the network and from the store. */
   readonly downloaded: number;
   readonly fromCache: number;
@@ -125,12 +132,15 @@ export interface Entry<S extends Signature = Signature> {
   load(options?: LoadOptions): Promise<Model<S>>;
   /** Fetches, verifies and stores what `load` will need; opens no session. */
   preload(options?: PreloadOptions): Promise<void>;
+  /** `preload`, but after everything else that the page does or fetches. */
+  prefetch(options?: PreloadOptions): Promise<void>;
 }
 /** All entries of a build: what `models.js` exports. */
 export interface Api<E> {
   readonly entries: readonly (keyof E & string)[];
   load<N extends keyof E & string>(name: N, options?: LoadOptions): Promise<Model<E[N] & Signature>>;
   preload(name: keyof E & string, options?: PreloadOptions): Promise<void>;
+  prefetch(name: keyof E & string, options?: PreloadOptions): Promise<void>;
 }
 
 /** Every failure that is not an abort. Switch on `code`; `fix` says what to do. */
@@ -147,6 +157,12 @@ export declare class MbundleError extends Error {
 }
 /** From now on files are fetched from `${url}/assets/`; null: from where the build put them. */
 export declare function setBase(url: string | URL | null): void;
+/** What is stored on this device, for all builds of this origin. */
+export declare function cacheInfo(): Promise<CacheInfo>;
+/** Removes it. Models that are open go on. */
+export declare function clearCache(): Promise<void>;
+/** Asks the browser to keep what is stored also when the device runs out of room; whether it will. */
+export declare function persist(): Promise<boolean>;
 
 /* Between modules. */
 
@@ -168,6 +184,7 @@ export interface DataFile {
   readonly tensors: readonly number[];
 }
 export interface Requires {
+  readonly ops: readonly string[];
   readonly shaderF16: boolean;
   readonly memory: number;
 }
@@ -177,8 +194,9 @@ export interface Variant extends Signature {
   readonly data: readonly DataFile[];
   readonly requires: Requires;
 }
+export type Hint = "lazy" | "idle" | "eager";
 export interface ManifestEntry {
-  readonly load: "lazy" | "idle" | "eager";
+  readonly load: Hint;
   readonly variants: readonly Variant[];
 }
 export interface Manifest {
@@ -192,6 +210,10 @@ export interface Spec {
   readonly files: readonly (readonly [string, string])[];
   /** Folder of all files when they are served from elsewhere than beside the module. */
   readonly base: string | null;
+  /** The copy of onnxruntime-web in the output folder, as names of files; null: the app's own is used. */
+  readonly ort: Readonly<Record<"wasm" | "jspi" | "webgpu", { readonly module: string; readonly wasm: string }>> | null;
+  /** Set by the runtime: threads and workers may be forbidden in a page. */
+  readonly canStartWorker?: () => Promise<boolean>;
 }
 
 /** As much of onnxruntime-web as the runtime uses. */

@@ -23,7 +23,9 @@ class Piece:
     content: bytes
 
 
-def build(out: Path, entries: dict[str, dict[str, Any]], *, max_size: int = MIB, base: str = "./") -> dict[str, Any]:
+def build(
+    out: Path, entries: dict[str, dict[str, Any]], *, max_size: int = MIB, base: str = "./", load: str = "lazy"
+) -> dict[str, Any]:
     """Writes `out` and returns the manifest. `entries`: name -> {variant name: path or ModelProto}."""
     assets = out / "assets"
     assets.mkdir(parents=True, exist_ok=True)
@@ -32,7 +34,7 @@ def build(out: Path, entries: dict[str, dict[str, Any]], *, max_size: int = MIB,
         "generator": "mbundle test",
         "entries": {
             name: {
-                "load": "lazy",
+                "load": load,
                 "assets": [],
                 "variants": [variant(assets, name, *one, max_size) for one in variants.items()],
             }

@@ -61,11 +61,11 @@ def test_modules_join_in_the_order_of_their_imports() -> None:
         "index.js": 'import { one } from "./a.js";\nexport { two } from "./b.js";\nexport const all = () => one;\n',
         "a.js": 'import { two } from "./b.js";\nexport const one = two + 1;\n',
         "b.js": "// a comment\nexport const two = 2;\n",
-        "late.js": 'import { one } from "./a.js";\nexport const three = one;\n',
+        "late.js": 'import { one } from "./a.js";\nexport { two } from "./b.js";\nexport const three = one;\n',
     }
-    linked = link(modules)
+    linked = link(modules, "index.js")
     assert linked["index.js"] == "const two=2;const one=two+1;const all=()=>one;\nexport{all,one,two};\n"
-    assert linked["late.js"] == 'import{one}from"./index.js";export const three=one;\n'
+    assert linked["late.js"] == 'import{one}from"./index.js";export{two}from"./index.js";export const three=one;\n'
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_modules_join_in_the_order_of_their_imports() -> None:
 def test_what_cannot_be_joined_is_refused(a: str, b: str, says: str) -> None:
     index = 'import { x } from "./a.js";\nimport { y } from "./b.js";\n'
     with pytest.raises(BugError, match=says):
-        link({"index.js": index, "a.js": a, "b.js": b})
+        link({"index.js": index, "a.js": a, "b.js": b}, "index.js")
 
 
 @needs_node

@@ -1,0 +1,147 @@
+// The same API with everything in a worker: the page's thread stays free. One worker serves all models of a page and
+// ends with the last, which gives back the wasm heap that onnxruntime never shrinks.
+
+import { MbundleError } from "./errors.js";
+import { fitFeeds } from "./feeds.js";
+import { loadEntry } from "./load.js";
+import { placeOf } from "./place.js";
+import { openWorker } from "./worker-check.js";
+
+/** @typedef {{worker: Worker, calls: Map<number, Call>, models: number, closed: boolean}} Office */
+/** @typedef {{resolve: (value: any) => void, reject: (error: unknown) => void, onProgress?: (progress: any) => void}} Call */
+
+/** @type {Promise<Office | undefined> | undefined} */
+let office;
+let last = 0;
+let told = false;
+
+/**
+ * @param {import("./types.d.ts").Spec} spec
+ * @param {import("./types.d.ts").LoadOptions} options
+ * @returns {Promise<import("./types.d.ts").Model>}
+ */
+export async function loadRemote(spec, options) {
+  const { signal, onProgress, ort, worker: _, ...rest } = options;
+  signal?.throwIfAborted();
+  const movable = ort === undefined || (typeof ort === "object" && !("Tensor" in ort));
+  const open = movable ? await (office ??= openOffice()) : undefined;
+  if (!open) return here(spec, options, movable ? "this page cannot start a worker" : "the app's own onnxruntime-web module cannot be moved into a worker (give `ort` as URLs)");
+  const { canStartWorker, ...sent } = spec;
+  const urls = ort ?? ortUrls();
+  return enter(open, { spec: sent, options: { ...rest, ort: urls, progress: Boolean(onProgress) }, base: placeOf(spec) }, onProgress, signal);
+}
+
+/** @param {import("./types.d.ts").Spec} spec @param {import("./types.d.ts").LoadOptions} options @param {string} why */
+function here(spec, options, why) {
+  if (!told) console.warn(`mbundle: ${why}; models run in the page's own thread`);
+  told = true;
+  return loadEntry(spec, options);
+}
+
+/** Workers have no import map: what the page's says about onnxruntime-web is found here. A bundler has put it into the worker's own file instead. */
+function ortUrls() {
+  const { resolve } = import.meta;
+  /** @type {Record<string, string>} */
+  const urls = {};
+  for (const build of ["wasm", "jspi", "webgpu"]) {
+    try {
+      urls[build] = resolve(`onnxruntime-web/${build}`);
+    } catch {
+      // not in an import map
+    }
+  }
+  return urls;
+}
+
+/** @returns {Promise<Office | undefined>} */
+async function openOffice() {
+  const worker = await openWorker();
+  if (!worker) return undefined;
+  /** @type {Office} */
+  const opened = { worker, calls: new Map(), models: 0, closed: false };
+  worker.onmessage = ({ data: { id, progress, value, error } }) => {
+    const call = opened.calls.get(id);
+    if (progress) return call?.onProgress?.(progress);
+    opened.calls.delete(id);
+    if (error) call?.reject(revive(error));
+    else call?.resolve(value);
+  };
+  worker.onerror = (event) => {
+    event.preventDefault();
+    close(opened, new MbundleError("ort", `The worker of the models ended (${event.message ?? "out of memory?"}).`));
+  };
+  return opened;
+}
+
+/** @param {Office} given @param {MbundleError} error told to all who wait */
+function close(given, error) {
+  if (given.closed) return;
+  given.closed = true;
+  given.worker.terminate();
+  office = undefined;
+  for (const { reject } of given.calls.values()) reject(error);
+  given.calls.clear();
+}
+
+/** Waits for what is still being stored. @param {Office} given */
+async function leave(given) {
+  given.models--;
+  if (given.models === 0) await ask(given, { call: "rest" }).answer.catch(() => {});
+  if (given.models === 0) close(given, new MbundleError("disposed", "The model has been disposed of."));
+}
+
+/**
+ * @param {Office} to @param {Record<string, unknown>} message @param {(progress: any) => void} [onProgress] @param {AbortSignal} [signal]
+ * @returns {{id: number, answer: Promise<any>}}
+ */
+function ask(to, message, onProgress, signal) {
+  const id = ++last;
+  const answer = new Promise((resolve, reject) => {
+    to.calls.set(id, { resolve, reject, onProgress });
+    to.worker.postMessage({ ...message, id });
+    const stop = () => {
+      to.worker.postMessage({ call: "abort", id });
+      reject(signal?.reason);
+    };
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+  return { id, answer };
+}
+
+/**
+ * @param {Office} to @param {Record<string, unknown>} message @param {((progress: any) => void) | undefined} onProgress @param {AbortSignal | undefined} signal
+ * @returns {Promise<import("./types.d.ts").Model>}
+ */
+async function enter(to, message, onProgress, signal) {
+  to.models++;
+  const { id, answer } = ask(to, { call: "load", ...message }, onProgress, signal);
+  try {
+    const { info, inputs, outputs } = await answer;
+    return modelOf(to, id, info, { inputs, outputs });
+  } catch (error) {
+    void leave(to);
+    throw error;
+  }
+}
+
+/** @param {Office} to @param {number} model @param {import("./types.d.ts").Info} info @param {import("./types.d.ts").Signature} ports @returns {import("./types.d.ts").Model} */
+function modelOf(to, model, info, ports) {
+  /** @type {Promise<void> | undefined} */
+  let disposed;
+  return {
+    info,
+    ...ports,
+    async run(feeds) {
+      if (disposed) throw new MbundleError("disposed", `${info.entry} has been disposed of.`, { entry: info.entry });
+      const fitted = fitFeeds(ports.inputs, /** @type {any} */ (feeds));
+      return ask(to, { call: "run", model, feeds: Object.fromEntries(fitted) }).answer;
+    },
+    dispose: () => (disposed ??= ask(to, { call: "dispose", model }).answer.then(() => void leave(to))),
+  };
+}
+
+/** @param {any} error */
+function revive({ name, message, stack, code, what, ...about }) {
+  if (name === "MbundleError") return Object.assign(new MbundleError(code, what, about), { stack });
+  return Object.assign(new Error(message), { name, stack });
+}
