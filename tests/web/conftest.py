@@ -79,19 +79,22 @@ def visit(context: BrowserContext, site: Site) -> Iterator[Callable[..., Page]]:
 
 CATCH = """async ([script, argument]) => {
   const run = new Function("arg", "m", `return (async () => { ${script} })()`);
-  try { return { value: await run(argument, await import("/dist/models.js")) }; }
+  try { return { value: await run(argument, window.models ?? (await import("/dist/models.js"))) }; }
   catch (error) { return { error: { name: error.name, code: error.code, message: error.message, fix: error.fix,
     entry: error.entry, file: error.file, status: error.status, stack: error.stack } }; }
 }"""
 
 
 def outcome(page: Page, script: str, argument: Any = None) -> dict[str, Any]:
-    """Runs `script` (an async body with `m`, the module models.js, and `arg`): {"value"} or {"error"}."""
+    """Runs `script` (an async body with `m`, the module models.js, and `arg`): {"value"} or {"error"}.
+
+    A bundled page has put the module into `window.models`.
+    """
     result: dict[str, Any] = page.evaluate(CATCH, [script, argument])
     return result
 
 
 def value(page: Page, script: str, argument: Any = None) -> Any:
     result = outcome(page, script, argument)
-    assert "error" not in result, result
+    assert "error" not in result, json.dumps(result, indent=1)
     return result["value"]

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+from playwright.sync_api import Page
 
 from fixtures.real_models import path
+
+from .conftest import value
 
 RNG = np.random.default_rng
 
@@ -46,3 +49,25 @@ def made(port: Any) -> np.ndarray:
 
 def as_json(feeds: dict[str, np.ndarray]) -> dict[str, Any]:
     return {name: {"data": array.ravel().tolist(), "dims": list(array.shape)} for name, array in feeds.items()}
+
+
+RUN = """
+const model = await m.load(arg.entry, arg.options);
+const out = await model.run(arg.feeds);
+await model.dispose();
+return { info: model.info, out: Object.fromEntries(Object.entries(out).map(([name, { data, dims, type }]) =>
+  [name, { data: Array.from(data, Number), dims, type }])) };
+"""
+
+
+def assert_native(page: Page, name: str, *, entry: str, options: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Loads `entry` in the page and compares with the real model `name` run natively; returns the model's info."""
+    feeds, want = native(name)
+    got = value(page, RUN, {"entry": entry, "options": options or {}, "feeds": as_json(feeds)})
+    assert got["out"].keys() == want.keys()
+    for output, array in want.items():
+        assert got["out"][output]["dims"] == list(array.shape)
+        there = np.array(got["out"][output]["data"]).reshape(array.shape)
+        np.testing.assert_allclose(there, array, atol=MODELS[name][0], rtol=0)
+    info: dict[str, Any] = got["info"]
+    return info
