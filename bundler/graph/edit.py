@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .dtypes import DTYPES, NUMBERS
+from .convert import reach_opset
+from .dtypes import NUMBERS
 from .freeze import freeze
 from .model import INLINE_BELOW, Model, Region, Weight
 from .opsets import opset_table, tidy_imports
@@ -39,6 +40,12 @@ class Edit:
 
     def opset(self, domain: str = "") -> int:
         return opset_table(self.proto.opset_import).get(domain, 0)
+
+    def reach_opset(self, least: int) -> bool:
+        """Raises the standard operator set to `least`, if it is older; False when the model cannot be converted."""
+        converted = reach_opset(self.proto, least)
+        self.proto = converted or self.proto
+        return converted is not None
 
     def need(self, domain: str, version: int) -> None:
         """Imports an operator set that the model does not import yet."""
@@ -104,8 +111,3 @@ def _names(main: Any) -> Iterator[str]:
         for node in graph.node:
             yield from node.input
             yield from node.output
-
-
-def dtype_name(number: int) -> str:
-    """ONNX's lower-case name of an element type."""
-    return DTYPES[number].name

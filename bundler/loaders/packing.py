@@ -11,7 +11,7 @@ from ..graph.edit import Edit
 from ..graph.model import Region, Weight
 from .kernels import blocks, integers
 from .kernels.blocks import Blocks
-from .kernels.integers import Integers
+from .kernels.integers import Axis, Integers
 from .kernels.output import Output
 from .kernels.tiles import Array, Matrix, Workers
 
@@ -36,6 +36,26 @@ class Rows:
     scales: str
 
 
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """Names of three initializers: bytes, their scale (float32) and their zero point."""
+
+    values: str
+    scale: str
+    zero: str
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How bytes stand in for a weight. `rows`: how it is cut into rows, by the number of its leading axes."""
+
+    kind: Integers
+    rows: int
+    axis: Axis = None
+    transposed: bool = False
+    """The last two axes change places."""
+
+
 class Packer:
     """Runs kernels for the weights of `edit`, once for each. `done`, `odd`: names of the weights that have another
     form now, and of those that hold what is no finite number."""
@@ -44,6 +64,7 @@ class Packer:
         self._edit, self._output, self._workers = edit, output, workers
         self._blocks: dict[tuple[Region, Blocks, int, bool, str], PackedBlocks | None] = {}
         self._rows: dict[tuple[Region, int, str], Rows | None] = {}
+        self._scaled: dict[tuple[Region, tuple[int, ...], Form], Scaled | None] = {}
         self.done: set[str] = set()
         self.odd: set[str] = set()
 
@@ -96,3 +117,63 @@ class Packer:
         shape = weight.shape[:axes] + (1,) * (len(weight.shape) - axes)
         named = self._edit.refer(f"{weight.name}_8bit", "int8", weight.shape, region)
         return Rows(named, self._edit.put(f"{weight.name}_scales", scale.astype(dtype).reshape(shape)))
+
+    def scaled(self, weight: Weight, form: Form) -> Scaled | None:
+        """`weight` as bytes with one scale for all of it, a row or a column: what onnxruntime's quantizer makes of it.
+
+        The scale and the zero point are scalars, or vectors along the axis. None: it holds what is no finite number.
+        """
+        key = (weight.region, weight.shape, form)
+        if key not in self._scaled:
+            self._scaled[key] = self._scale(weight, form)
+        (self.odd if self._scaled[key] is None else self.done).add(weight.name)
+        return self._scaled[key]
+
+    def _scale(self, weight: Weight, form: Form) -> Scaled | None:
+        rows = prod(weight.shape[: form.rows])
+        matrix = Matrix(weight.region, weight.dtype, rows, prod(weight.shape[form.rows :]))
+        params = self._parameters(matrix, form)
+        if params is None:
+            return None
+        scale, zero = params
+        shape = (matrix.cols, rows) if form.transposed else (rows, matrix.cols)
+        region, values = self._output.reserve(shape, form.kind.dtype)
+        integers.quantize(matrix, scale, zero, form.kind, values, self._workers, transposed=form.transposed)
+        dims = (*weight.shape[:-2], *weight.shape[:-3:-1]) if form.transposed else weight.shape
+        along = (-1,) if form.axis is not None else ()
+        return Scaled(
+            self._edit.refer(f"{weight.name}_quantized", values.dtype.name, dims, region),
+            self._edit.put(f"{weight.name}_scale", scale.reshape(along)),
+            self._edit.put(f"{weight.name}_zero_point", zero.reshape(along)),
+        )
+
+    def _parameters(self, matrix: Matrix, form: Form) -> tuple[Array, Array] | None:
+        low, high = integers.ranges(matrix, form.axis, self._workers)
+        if not (np.isfinite(low).all() and np.isfinite(high).all()):
+            return None
+        return integers.scales(low, high, form.kind)
+
+    def recurrent(self, weight: Weight, kind: Integers, *, per_row: bool) -> Scaled | None:
+        """[directions, rows, columns] as [directions, columns, rows], as DynamicQuantizeLSTM takes it; one scale for
+        each direction, or for each row of it."""
+        directions, rows, cols = weight.shape
+        region, values = self._output.reserve((directions, cols, rows), kind.dtype)
+        found = []
+        for index in range(directions):
+            length = weight.region.length // directions
+            part = Region(weight.region.path, weight.region.offset + index * length, length)
+            matrix = Matrix(part, weight.dtype, rows, cols)
+            params = self._parameters(matrix, Form(kind, 1, 0 if per_row else None))
+            if params is None:
+                self.odd.add(weight.name)
+                return None
+            integers.quantize(matrix, *params, kind, values[index], self._workers, transposed=True)
+            found.append(params)
+        self.done.add(weight.name)
+        scale, zero = (np.stack([pair[i].reshape(-1) for pair in found]) for i in (0, 1))
+        shape = (directions, rows) if per_row else (directions,)
+        return Scaled(
+            self._edit.refer(f"{weight.name}_quantized", values.dtype.name, values.shape, region),
+            self._edit.put(f"{weight.name}_scale", scale.reshape(shape)),
+            self._edit.put(f"{weight.name}_zero_point", zero.reshape(shape)),
+        )

@@ -8,14 +8,13 @@ from typing import Any, Protocol, TypeVar
 from ..graph.edit import Edit, keep
 from ..graph.model import Model
 from ..graph.visit import graphs, set_nodes
+from .base import Skip
 from .kernels.output import Output
 from .kernels.tiles import Workers
 from .origin import Origins, used_names
 from .packing import Packer
 
 _CARRIERS = frozenset({"Cast", "Identity", "Transpose"})
-Replace = Callable[[Any], list[Any] | None]
-"""Gets a node; returns the nodes that do its work, or None when it stays."""
 
 
 class Step(Protocol):
@@ -23,15 +22,19 @@ class Step(Protocol):
 
     packer: Packer
 
+    def begin(self) -> None:
+        """Called before the nodes of each graph."""
+        ...
+
     def replace(self, node: Any) -> list[Any] | None:
-        """See Replace."""
+        """The nodes that do the work of `node`, or None when it stays."""
         ...
 
 
 S = TypeVar("S", bound=Step)
 
 
-def rewrite(model: Model, scratch: str, make: Callable[[Rewriting], S]) -> tuple[Model | None, S]:
+def rewrite(model: Model, scratch: str, make: Callable[[Rewriting], S], least_opset: int = 0) -> tuple[Model | None, S]:
     """The model after the step that `make` returns, None when it changed nothing; and that step.
 
     A weight that some node still needs as it was would be stored twice: then all is done again without it.
@@ -39,9 +42,9 @@ def rewrite(model: Model, scratch: str, make: Callable[[Rewriting], S]) -> tuple
     stay: frozenset[str] = frozenset()
     with Workers() as workers:
         while True:
-            rewriting = Rewriting(model, scratch, workers, stay)
+            rewriting = Rewriting(model, scratch, workers, stay, least_opset)
             step = make(rewriting)
-            result = rewriting.apply(step.replace)
+            result = rewriting.apply(step)
             twice = step.packer.done & set(rewriting.edit.weights) & rewriting.initializers()
             if not twice:
                 return result, step
@@ -51,16 +54,18 @@ def rewrite(model: Model, scratch: str, make: Callable[[Rewriting], S]) -> tuple
 class Rewriting:
     """One rewrite of one model. `prelude`: nodes for the start of the main graph, where every graph sees them."""
 
-    def __init__(self, model: Model, scratch: str, workers: Workers, stay: frozenset[str]) -> None:
+    def __init__(self, model: Model, scratch: str, workers: Workers, stay: frozenset[str], least_opset: int) -> None:
         self.edit = Edit(model, scratch)
+        if not self.edit.reach_opset(least_opset):
+            raise Skip(f"it cannot be brought to operator set {least_opset}")
         self.origins = Origins(self.edit, stay)
         self.packer = Packer(self.edit, Output(scratch), workers)
         self.prelude: list[Any] = []
 
-    def apply(self, replace: Replace) -> Model | None:
+    def apply(self, step: Step) -> Model | None:
         """The new model; None when no node was replaced."""
         innermost_first = reversed(list(graphs(self.edit.graph)))  # setting a graph's nodes copies what is inside them
-        done = [self._graph(graph, replace) for graph in innermost_first]
+        done = [self._graph(graph, step) for graph in innermost_first]
         if not any(done):
             return None
         if self.prelude:
@@ -72,11 +77,12 @@ class Rewriting:
         """Those that the model has now."""
         return {tensor.name for tensor in self.edit.graph.initializer}
 
-    def _graph(self, graph: Any, replace: Replace) -> bool:
+    def _graph(self, graph: Any, step: Step) -> bool:
         found: list[Any] = []
         changed = False
+        step.begin()
         for node in graph.node:
-            instead = replace(node)
+            instead = step.replace(node)
             found += [node] if instead is None else instead
             changed = changed or instead is not None
         if changed:
