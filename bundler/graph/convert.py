@@ -88,6 +88,16 @@ def _to_opset(model: Any, opset: int, target: int, faults: Faults, notes: list[s
     return converted
 
 
+def reach_opset(model: Any, least: int) -> Any | None:
+    """The ModelProto in operator set `least` where its own is older; None when that cannot be."""
+    opset = opset_table(model.opset_import).get("", MIN_OPSET)
+    if opset >= least:
+        return model
+    faults = Faults("the model")
+    converted = _to_opset(model, opset, least, faults, [])
+    return None if faults.problems else converted
+
+
 def _same_operators(model: Any, opset: int, target: int) -> bool:
     """Whether every standard operator in the model is the same in both opsets."""
     holders = (model.graph, *model.functions)

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from ..config.declare import constructor
 from .quantize_dynamic import QuantizeDynamic
+from .quantize_weights import QuantizeWeights
 from .simplify import Simplify
 
 quantize_dynamic = constructor(QuantizeDynamic)
+quantize_weights = constructor(QuantizeWeights)
 simplify = constructor(Simplify)
 
-__all__ = ["quantize_dynamic", "simplify"]
+__all__ = ["quantize_dynamic", "quantize_weights", "simplify"]
 
 if not TYPE_CHECKING:  # to a type checker this would make every misspelt loader an Any
 

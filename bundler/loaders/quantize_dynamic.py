@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from ..errors import printable
 from ..graph.model import Model
@@ -25,9 +23,9 @@ _QUANTIZED = (
     "com.microsoft::MatMulIntegerToFloat",
     "com.microsoft::MatMulNBits",
 )
-_QUANTIZABLE = ("Conv", "MatMul", "Gemm", "Gather", "LSTM", "com.microsoft::Attention")
-_INLINE_LIMIT = 1 << 30
-"""Bytes. Larger results are saved with external data: protobuf cannot hold 2 GiB."""
+_QUANTIZABLE = ("Conv", "MatMul", "FusedMatMul", "Gemm", "Gather", "LSTM", "Attention")
+_DYNAMIC_QUANTIZE_LINEAR = 11
+"""The operator set that has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +33,8 @@ class QuantizeDynamic:
     """Like image compression: about a quarter of the bytes, outputs that are close to the source's."""
 
     name: ClassVar[str] = "quantize_dynamic"
-    version: ClassVar[str] = "1"
-    tools: ClassVar[tuple[str, ...]] = ("onnxruntime", "onnx")
+    version: ClassVar[str] = "2"
+    tools: ClassVar[tuple[str, ...]] = ("numpy", "onnx")
     # Generated inputs are harder on a quantized model than real ones, so the error alone never rolls it back; an output
     # that points elsewhere does.
     max_error: ClassVar[float] = float("inf")
@@ -56,24 +54,26 @@ class QuantizeDynamic:
         return ()
 
     def apply(self, model: Model, context: Context) -> Model:
-        """The stock tool, from file to file in the step's folder."""
+        """Rewrites the graph; the integers are those of onnxruntime's quantizer, computed from file to file."""
         self._refuse(model)
-        from ..graph.read import read_result
-        from .skeleton import constants_as_initializers, without_additions
+        from .dynamic import Dynamic
+        from .rewrite import rewrite
 
-        folder = os.path.join(context.scratch, "quantized")
-        os.mkdir(folder)
-        output = os.path.join(folder, "quantized.onnx")
-        source = _source(constants_as_initializers(model), folder)
-        self._quantize(source, output, model)
-        result = read_result(output, folder, max_opset=context.target_opset, max_ir=context.target_ir)
-        if not any(op in dict(result.ops) for op in _QUANTIZED):
-            raise Skip("none of its weights can be quantized")
-        return without_additions(result, model)
+        unsigned = self.weight_type == "uint8" or (self.weight_type == "auto" and self._quantizes_conv(model))
+        result, step = rewrite(
+            model,
+            context.scratch,
+            lambda rewriting: Dynamic(self, rewriting, unsigned=unsigned),
+            least_opset=_DYNAMIC_QUANTIZE_LINEAR,
+        )
+        odd = [f'weight "{printable(name, 60)}" holds infinity or NaN' for name in sorted(step.packer.odd)]
+        if result is None:
+            raise Skip(odd[0] if odd else "none of its weights can be quantized")
+        for line in odd:
+            context.log(f"{line}: it stays")
+        return result
 
     def _refuse(self, model: Model) -> None:
-        from .skeleton import has_sparse
-
         ops = dict(model.ops)
         done = [op for op in _QUANTIZED if op in ops]
         if done:
@@ -81,53 +81,6 @@ class QuantizeDynamic:
         wanted = self.ops or _QUANTIZABLE
         if not any(op.rpartition(":")[2] in wanted for op in ops):
             raise Skip(f"it has none of {', '.join(op.rpartition(':')[2] for op in wanted)}")
-        if has_sparse(model):
-            raise Skip("it has sparse weights, which onnxruntime's quantizer cannot read")
 
-    def _quantize(self, source: str, output: str, model: Model) -> None:
-        from onnxruntime.quantization import QuantType, quantize_dynamic
-
-        from ..process.memory import is_out_of_memory
-
-        unsigned = self.weight_type == "uint8" or (self.weight_type == "auto" and self._quantizes_conv(model.ops))
-        try:
-            quantize_dynamic(
-                source,
-                output,
-                op_types_to_quantize=list(self.ops),
-                per_channel=self.per_channel,
-                reduce_range=self.reduce_range,
-                weight_type=QuantType.QUInt8 if unsigned else QuantType.QInt8,
-                use_external_data_format=model.nbytes > _INLINE_LIMIT,
-                extra_options={"EnableSubgraph": _has_branches(model)},
-            )
-        except Exception as error:
-            if is_out_of_memory(error):
-                raise
-            reason = printable(str(error).strip().partition("\n")[0]) or type(error).__name__
-            raise Skip(f"onnxruntime's quantizer refuses it: {reason}") from error
-
-    def _quantizes_conv(self, ops: Iterable[tuple[str, Any]]) -> bool:
-        return any(op == "Conv" for op, _ in ops) and (not self.ops or "Conv" in self.ops)
-
-
-def _has_branches(model: Model) -> bool:
-    return any(op in ("If", "Loop", "Scan") for op, _ in model.ops)
-
-
-def _source(model: Model, folder: str) -> str:
-    """A file that the quantizer may write beside. A link, unless weights must move into branches."""
-    from ..graph.write import private_copy
-
-    path, copy = os.path.join(folder, "source.onnx"), private_copy(model, folder)
-    if not _has_branches(model) or model.nbytes > _INLINE_LIMIT:
-        os.symlink(copy, path)
-        return path
-    import onnx
-
-    from .sink import sink
-
-    proto = onnx.load(copy)
-    sink(proto.graph)
-    onnx.save(proto, path)
-    return path
+    def _quantizes_conv(self, model: Model) -> bool:
+        return "Conv" in dict(model.ops) and (not self.ops or "Conv" in self.ops)

@@ -27,30 +27,6 @@ def without_additions(model: Model, source: Model) -> Model:
     return _with(model, proto)
 
 
-def constants_as_initializers(model: Model) -> Model:
-    """`model` with every Constant tensor as an initializer of its graph: onnxruntime's quantizer looks for weights and
-    biases nowhere else. Counts of ops are not kept up: for a private copy."""
-    proto = _proto(model)
-    for graph in _graphs(proto.graph):
-        kept = []
-        for node in graph.node:
-            tensor = _constant(node)
-            if tensor is None:
-                kept.append(node)
-            else:
-                graph.initializer.add().CopyFrom(tensor)
-                graph.initializer[-1].name = node.output[0]
-        if len(kept) < len(graph.node):
-            rest = type(graph)(node=kept)
-            graph.ClearField("node")
-            graph.node.MergeFrom(rest.node)
-    return _with(model, proto)
-
-
-def has_sparse(model: Model) -> bool:
-    return any(graph.sparse_initializer for graph in _graphs(_proto(model).graph))
-
-
 def _proto(model: Model) -> Any:
     import onnx
 
@@ -75,9 +51,3 @@ def _graphs(graph: Any) -> Iterator[Any]:
     yield graph
     for inner in nested(graph):
         yield from _graphs(inner)
-
-
-def _constant(node: Any) -> Any:
-    if node.op_type != "Constant" or node.domain:
-        return None
-    return next((attribute.t for attribute in node.attribute if attribute.name == "value"), None)

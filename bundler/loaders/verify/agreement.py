@@ -48,9 +48,7 @@ def objection(found: Agreement, allowed: Tolerance) -> str:
         return found.broken
     where = f'output "{found.output}"' if found.output else "the outputs"
     if found.cosine < allowed.golden:
-        return (
-            f"{where} has a cosine of {found.cosine:.4f} with the source (golden: {allowed.golden:g})"
-        )
+        return f"{where} has a cosine of {found.cosine:.4f} with the source (golden: {allowed.golden:g})"
     if allowed.absolute is not None and found.absolute > allowed.absolute:
         return f"{where} differs from the source by {found.absolute:.2g} (max_error is {allowed.absolute:g})"
     if allowed.absolute is None and found.relative > allowed.relative:

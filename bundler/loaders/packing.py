@@ -1,0 +1,179 @@
+"""Weights of a rewrite as blocks, rows or tensors of integers: each computed once, however many nodes use it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from ..graph.edit import Edit
+from ..graph.model import Region, Weight
+from .kernels import blocks, integers
+from .kernels.blocks import Blocks
+from .kernels.integers import Axis, Integers
+from .kernels.output import Output
+from .kernels.tiles import Array, Matrix, Workers
+
+
+@dataclass(frozen=True, slots=True)
+class PackedBlocks:
+    """`n` rows of `count` blocks of `k` elements; `scales`, `zeros`: names of initializers, zeros "" when symmetric."""
+
+    kind: Blocks
+    k: int
+    n: int
+    region: Region
+    scales: str
+    zeros: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Signed bytes in the shape of the weight and one scale for each row; `scales`: [..., 1] of the same rank."""
+
+    values: str
+    scales: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """Names of three initializers: bytes, their scale (float32) and their zero point."""
+
+    values: str
+    scale: str
+    zero: str
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How bytes stand in for a weight. `rows`: how it is cut into rows, by the number of its leading axes."""
+
+    kind: Integers
+    rows: int
+    axis: Axis = None
+    transposed: bool = False
+    """The last two axes change places."""
+
+
+class Packer:
+    """Runs kernels for the weights of `edit`, once for each. `done`, `odd`: names of the weights that have another
+    form now, and of those that hold what is no finite number."""
+
+    def __init__(self, edit: Edit, output: Output, workers: Workers) -> None:
+        self._edit, self._output, self._workers = edit, output, workers
+        self._blocks: dict[tuple[Region, Blocks, int, bool, str], PackedBlocks | None] = {}
+        self._rows: dict[tuple[Region, int, str], Rows | None] = {}
+        self._scaled: dict[tuple[Region, tuple[int, ...], Form], Scaled | None] = {}
+        self.done: set[str] = set()
+        self.odd: set[str] = set()
+
+    def blocks(self, weight: Weight, kind: Blocks, *, transposed: bool, dtype: str) -> PackedBlocks | None:
+        """The matrix `weight`, [K, N] or [N, K] when `transposed`. None: it holds what is no finite number."""
+        key = (weight.region, kind, weight.shape[-1], transposed, dtype)
+        if key not in self._blocks:
+            self._blocks[key] = self._pack(weight, kind, transposed, dtype)
+        (self.odd if self._blocks[key] is None else self.done).add(weight.name)
+        return self._blocks[key]
+
+    def _pack(self, weight: Weight, kind: Blocks, transposed: bool, dtype: str) -> PackedBlocks | None:
+        matrix = Matrix(weight.region, weight.dtype, *weight.shape)
+        k, n = weight.shape[::-1] if transposed else weight.shape
+        region, packed = self._output.reserve(kind.shape(k, n), np.uint8)
+        place, scales = self._output.reserve((n, kind.count(k)), np.dtype(dtype))
+        zeros = np.empty((n, kind.count(k)), np.uint8)
+        with np.errstate(invalid="ignore", over="ignore"):
+            blocks.quantize(matrix, kind, packed, scales, zeros, self._workers, transposed=transposed)
+        if not np.isfinite(scales).all():
+            return None
+        stem = f"{weight.name}_{kind.bits}bit"
+        named = self._edit.refer(f"{stem}_scales", dtype, scales.shape, place)
+        return PackedBlocks(kind, k, n, region, named, "" if kind.symmetric else self._zeros(stem, zeros, kind, k, n))
+
+    def _zeros(self, stem: str, zeros: Array, kind: Blocks, k: int, n: int) -> str:
+        place, packed = self._output.reserve(kind.zeros_shape(k, n), np.uint8)
+        blocks.pack_zeros(zeros, kind, packed)
+        return self._edit.refer(f"{stem}_zeros", "uint8", packed.shape, place)
+
+    def rows(self, weight: Weight, axes: int, *, dtype: str) -> Rows | None:
+        """A row is what the first `axes` axes of `weight` point at. None: it holds what is no finite number."""
+        key = (weight.region, axes, dtype)
+        if key not in self._rows:
+            self._rows[key] = self._row_wise(weight, axes, dtype)
+        (self.odd if self._rows[key] is None else self.done).add(weight.name)
+        return self._rows[key]
+
+    def _row_wise(self, weight: Weight, axes: int, dtype: str) -> Rows | None:
+        rows = prod(weight.shape[:axes])
+        matrix = Matrix(weight.region, weight.dtype, rows, prod(weight.shape[axes:]))
+        kind = Integers(signed=True)
+        low, high = integers.ranges(matrix, 0, self._workers)
+        if not (np.isfinite(low).all() and np.isfinite(high).all()):
+            return None
+        scale, zero = integers.scales(low, high, kind)
+        scale = np.maximum(scale.astype(dtype), np.finfo(dtype).smallest_subnormal).astype(np.float32)
+        region, values = self._output.reserve((rows, matrix.cols), np.int8)
+        integers.quantize(matrix, scale, zero, kind, values, self._workers)
+        shape = weight.shape[:axes] + (1,) * (len(weight.shape) - axes)
+        named = self._edit.refer(f"{weight.name}_8bit", "int8", weight.shape, region)
+        return Rows(named, self._edit.put(f"{weight.name}_scales", scale.astype(dtype).reshape(shape)))
+
+    def scaled(self, weight: Weight, form: Form) -> Scaled | None:
+        """`weight` as bytes with one scale for all of it, a row or a column: what onnxruntime's quantizer makes of it.
+
+        The scale and the zero point are scalars, or vectors along the axis. None: it holds what is no finite number.
+        """
+        key = (weight.region, weight.shape, form)
+        if key not in self._scaled:
+            self._scaled[key] = self._scale(weight, form)
+        (self.odd if self._scaled[key] is None else self.done).add(weight.name)
+        return self._scaled[key]
+
+    def _scale(self, weight: Weight, form: Form) -> Scaled | None:
+        rows = prod(weight.shape[: form.rows])
+        matrix = Matrix(weight.region, weight.dtype, rows, prod(weight.shape[form.rows :]))
+        params = self._parameters(matrix, form)
+        if params is None:
+            return None
+        scale, zero = params
+        shape = (matrix.cols, rows) if form.transposed else (rows, matrix.cols)
+        region, values = self._output.reserve(shape, form.kind.dtype)
+        integers.quantize(matrix, scale, zero, form.kind, values, self._workers, transposed=form.transposed)
+        dims = (*weight.shape[:-2], *weight.shape[:-3:-1]) if form.transposed else weight.shape
+        along = (-1,) if form.axis is not None else ()
+        return Scaled(
+            self._edit.refer(f"{weight.name}_quantized", values.dtype.name, dims, region),
+            self._edit.put(f"{weight.name}_scale", scale.reshape(along)),
+            self._edit.put(f"{weight.name}_zero_point", zero.reshape(along)),
+        )
+
+    def _parameters(self, matrix: Matrix, form: Form) -> tuple[Array, Array] | None:
+        low, high = integers.ranges(matrix, form.axis, self._workers)
+        if not (np.isfinite(low).all() and np.isfinite(high).all()):
+            return None
+        return integers.scales(low, high, form.kind)
+
+    def recurrent(self, weight: Weight, kind: Integers, *, per_row: bool) -> Scaled | None:
+        """[directions, rows, columns] as [directions, columns, rows], as DynamicQuantizeLSTM takes it; one scale for
+        each direction, or for each row of it."""
+        directions, rows, cols = weight.shape
+        region, values = self._output.reserve((directions, cols, rows), kind.dtype)
+        found = []
+        for index in range(directions):
+            length = weight.region.length // directions
+            part = Region(weight.region.path, weight.region.offset + index * length, length)
+            matrix = Matrix(part, weight.dtype, rows, cols)
+            params = self._parameters(matrix, Form(kind, 1, 0 if per_row else None))
+            if params is None:
+                self.odd.add(weight.name)
+                return None
+            integers.quantize(matrix, *params, kind, values[index], self._workers, transposed=True)
+            found.append(params)
+        self.done.add(weight.name)
+        scale, zero = (np.stack([pair[i].reshape(-1) for pair in found]) for i in (0, 1))
+        shape = (directions, rows) if per_row else (directions,)
+        return Scaled(
+            self._edit.refer(f"{weight.name}_quantized", values.dtype.name, values.shape, region),
+            self._edit.put(f"{weight.name}_scale", scale.reshape(shape)),
+            self._edit.put(f"{weight.name}_zero_point", zero.reshape(shape)),
+        )
