@@ -17,8 +17,8 @@ def without_additions(model: Model, source: Model) -> Model:
     proto, own = _proto(model), _proto(source)
     proto.ClearField("metadata_props")
     proto.metadata_props.MergeFrom(own.metadata_props)
-    known = {value.name for graph in _graphs(own.graph) for value in graph.value_info}
-    for graph in _graphs(proto.graph):
+    known = {value.name for graph in graphs(own.graph) for value in graph.value_info}
+    for graph in graphs(proto.graph):
         kept = [value for value in graph.value_info if value.name in known]
         if len(kept) < len(graph.value_info):
             rest = type(graph)(value_info=kept)
@@ -31,7 +31,7 @@ def constants_as_initializers(model: Model) -> Model:
     """`model` with every Constant tensor as an initializer of its graph: onnxruntime's quantizer looks for weights and
     biases nowhere else. Counts of ops are not kept up: for a private copy."""
     proto = _proto(model)
-    for graph in _graphs(proto.graph):
+    for graph in graphs(proto.graph):
         kept = []
         for node in graph.node:
             tensor = _constant(node)
@@ -48,7 +48,7 @@ def constants_as_initializers(model: Model) -> Model:
 
 
 def has_sparse(model: Model) -> bool:
-    return any(graph.sparse_initializer for graph in _graphs(_proto(model).graph))
+    return any(graph.sparse_initializer for graph in graphs(_proto(model).graph))
 
 
 def _proto(model: Model) -> Any:
@@ -70,11 +70,11 @@ def nested(graph: Any) -> Iterator[Any]:
                 yield attribute.g
 
 
-def _graphs(graph: Any) -> Iterator[Any]:
+def graphs(graph: Any) -> Iterator[Any]:
     """`graph` and all that are nested in it."""
     yield graph
     for inner in nested(graph):
-        yield from _graphs(inner)
+        yield from graphs(inner)
 
 
 def _constant(node: Any) -> Any:
