@@ -7,15 +7,19 @@ up among the installed entry points `mbundle.loaders`, only then.
 from typing import TYPE_CHECKING
 
 from ..config.declare import constructor
+from .dce import Dce
+from .dedupe import Dedupe
 from .fuse import Fuse
 from .quantize_dynamic import QuantizeDynamic
 from .simplify import Simplify
 
+dce = constructor(Dce)
+dedupe = constructor(Dedupe)
 fuse = constructor(Fuse)
 quantize_dynamic = constructor(QuantizeDynamic)
 simplify = constructor(Simplify)
 
-__all__ = ["fuse", "quantize_dynamic", "simplify"]
+__all__ = ["dce", "dedupe", "fuse", "quantize_dynamic", "simplify"]
 
 if not TYPE_CHECKING:  # to a type checker this would make every misspelt loader an Any
 
