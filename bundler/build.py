@@ -35,7 +35,7 @@ from .emit.ort import files as ort_files
 from .emit.ort import put as put_ort
 from .emit.ownership import MANIFEST
 from .emit.transaction import Committed, Transaction
-from .errors import InputError, Interrupted, MbundleError, OutputError, Problem, merge
+from .errors import InputError, Interrupted, MbundleError, OutputError, Problem, StepError, merge, printable
 from .graph.read import ReadPolicy, ReadResult
 from .graph.write import graph_file
 from .loaders.caching import CachedSteps
@@ -177,6 +177,7 @@ class _Build:
     def _optimise(self, entry: EntrySpec, source: ReadResult) -> BuiltEntry:
         reference = Reference(entry, source.model, self._workshop(NoCache()))
         variants = tuple(self._variant(entry, spec, source, reference) for spec in entry.variants)
+        _check_ports(entry, variants)
         return BuiltEntry(entry, source.model, source.files, source.notes, variants)
 
     def _variant(self, entry: EntrySpec, spec: VariantSpec, source: ReadResult, reference: Reference) -> BuiltVariant:
@@ -293,6 +294,15 @@ def _inputs(config: BuildConfig, entries: Iterable[BuiltEntry]) -> list[str]:
     for spec in config.entries:
         files |= {spec.source_path, *spec.assets, *([spec.golden.path] if spec.golden else ())}
     return sorted(files.union(*(entry.files for entry in entries)))
+
+
+def _check_ports(entry: EntrySpec, variants: Sequence[BuiltVariant]) -> None:
+    """The page calls all variants of an entry alike."""
+    ports = [[port.name for port in (*one.model.signature.inputs, *one.model.signature.outputs)] for one in variants]
+    for one, names_ in zip(variants, ports, strict=True):
+        if names_ != ports[0]:
+            what = f"{variants[0].name} has {', '.join(ports[0])}; {one.name} has {', '.join(names_)}"
+            raise StepError(problem("MB313", printable(what, 300), entry=entry.name))
 
 
 def _over_budget(

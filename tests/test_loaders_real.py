@@ -1,4 +1,4 @@
-"""Both loaders on the real models: each gets smaller and agrees, or is left as it was with the reason."""
+"""The loaders on the real models: each gets smaller and agrees, or is left as it was with the reason."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from bundler import process
 from bundler.config.schema import EntrySpec, LoaderSpec, VariantSpec
 from bundler.graph.read import ReadPolicy
 from bundler.loaders.chain import ChainResult, Workshop, run_chain
+from bundler.loaders.regression import SLACK
 from fixtures import real_models
 
 pytestmark = pytest.mark.models
@@ -17,6 +18,8 @@ pytestmark = pytest.mark.models
 SIMPLIFY = LoaderSpec("simplify", (("skip", ()),))
 OPTIONS = (("ops", ()), ("per_channel", False), ("reduce_range", False), ("weight_type", "auto"))
 QUANTIZE = LoaderSpec("quantize_dynamic", OPTIONS)
+
+FUSE = LoaderSpec("fuse", (("attention", True),))
 
 QUANTIZED_ALREADY = {"smart-turn", "voicefilter"}
 SHARE_LEFT = {
@@ -53,3 +56,21 @@ def test_every_real_model_gets_smaller_or_a_reason(name: str, tmp_path: Path) ->
         assert quantized.bytes_after < SHARE_LEFT[name] * simplified.bytes_before
         assert quantized.cosine is not None
         assert quantized.cosine > 0.95
+
+
+@pytest.mark.parametrize("name", real_models.REAL_MODELS)
+def test_every_real_model_is_fused_or_has_a_reason(name: str, tmp_path: Path) -> None:
+    path = str(real_models.path(name))
+    source = process.run("bundler.graph.read:read_model", path, ReadPolicy("/", str(tmp_path))).model
+    variant = VariantSpec("fused", (FUSE,))
+    shop = Workshop(str(tmp_path), str(tmp_path / "model.config.py"), "production", str(tmp_path))
+    (record,) = run_chain(EntrySpec("icons", name, path, (variant,)), variant, source, shop).records
+    if name == "silero-vad":
+        assert record.status == "skipped"
+        assert "bigger" in record.note
+        return
+    assert record.status == "ok"
+    assert record.nodes_after < record.nodes_before
+    assert record.bytes_after < record.bytes_before + SLACK
+    assert record.max_error is not None
+    assert record.max_error < (2e-3 if name == "smart-turn" else 1e-5)

@@ -62,6 +62,16 @@ LOADERS: dict[str, Diagnostic] = {
         "The next step and the emitter need the Model that flows through the chain.",
         "Return `model`, or `model.with_ir(edited, context.scratch)` after an edit.",
     ),
+    "MB312": Diagnostic(
+        "a loader's option names something that the model does not have",
+        "Inputs and outputs are named as in the file; `mbundle inspect` lists them.",
+        "Correct the name.",
+    ),
+    "MB313": Diagnostic(
+        "the variants of an entry differ in their inputs or outputs",
+        "The page loads whichever variant suits the browser and calls all of them alike.",
+        "Put dce(outputs=...) into the entry's `use`, so that every variant goes through it.",
+    ),
     "MB320": Diagnostic(
         "a step makes the model bigger",
         "An optimisation that adds bytes costs every visitor; constant folding does this to shared weights.",

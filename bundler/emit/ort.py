@@ -60,5 +60,7 @@ def put(transaction: Transaction, root: str) -> Builds:
     """Copies the builds and their licence into the output."""
     dist = os.path.join(package(root), "dist")
     put_asset(transaction, str(folder() / "ort" / "LICENSE.txt"))
-    kept = {name: put_asset(transaction, os.path.join(dist, name)).ref.file for pair in BUILDS.values() for name in pair}
+    kept = {
+        name: put_asset(transaction, os.path.join(dist, name)).ref.file for pair in BUILDS.values() for name in pair
+    }
     return {build: {"module": kept[module], "wasm": kept[wasm]} for build, (module, wasm) in BUILDS.items()}

@@ -6,16 +6,19 @@ optimisation off, a model of 2.5 GiB costs no anonymous memory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from ..catalogue import problem
 from ..errors import InputError, printable
-from .model import Model
+from .model import INLINE_BELOW, Model
 from .write import graph_file
 
 Level = Literal["none", "basic", "extended"]
 _FOLDER = "session.model_external_initializers_file_folder_path"
+_WRITTEN = "session.optimized_model_external_initializers_file_name"
+_WRITTEN_FROM = "session.optimized_model_external_initializers_min_size_in_bytes"
 _SILENT = 4
 
 
@@ -33,6 +36,33 @@ def open_session(
     """
     import onnxruntime as ort
 
+    options = _options(level, threads)
+    options.add_session_config_entry("session.disable_prepacking", "0" if prepack else "1")
+    for key, value in (config or {}).items():
+        options.add_session_config_entry(key, value)
+    return ort.InferenceSession(in_place(model), options, providers=["CPUExecutionProvider"])
+
+
+def optimize_to(model: Model, path: str, *, level: Level, leave_out: Sequence[str] = ()) -> None:
+    """Writes what onnxruntime makes of the model to `path`, the weights beside it in "<path>.data".
+
+    `leave_out`: names of onnxruntime's optimizers. Raises what onnxruntime raises.
+    """
+    import onnxruntime as ort
+
+    options = _options(level, threads=1)
+    options.optimized_model_filepath = path
+    options.add_session_config_entry(_WRITTEN, os.path.basename(path) + ".data")
+    options.add_session_config_entry(_WRITTEN_FROM, str(INLINE_BELOW))
+    options.add_session_config_entry("session.disable_prepacking", "1")
+    ort.InferenceSession(
+        in_place(model), options, providers=["CPUExecutionProvider"], disabled_optimizers=list(leave_out)
+    )
+
+
+def _options(level: Level, threads: int) -> Any:
+    import onnxruntime as ort
+
     options = ort.SessionOptions()
     options.graph_optimization_level = {
         "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
@@ -42,10 +72,7 @@ def open_session(
     options.intra_op_num_threads = threads
     options.log_severity_level = _SILENT
     options.add_session_config_entry(_FOLDER, "/")
-    options.add_session_config_entry("session.disable_prepacking", "0" if prepack else "1")
-    for key, value in (config or {}).items():
-        options.add_session_config_entry(key, value)
-    return ort.InferenceSession(in_place(model), options, providers=["CPUExecutionProvider"])
+    return options
 
 
 def in_place(model: Model) -> bytes:

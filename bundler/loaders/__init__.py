@@ -7,15 +7,21 @@ up among the installed entry points `mbundle.loaders`, only then.
 from typing import TYPE_CHECKING
 
 from ..config.declare import constructor
+from .dce import Dce
+from .dedupe import Dedupe
+from .fuse import Fuse
 from .quantize_dynamic import QuantizeDynamic
 from .quantize_weights import QuantizeWeights
 from .simplify import Simplify
 
+dce = constructor(Dce)
+dedupe = constructor(Dedupe)
+fuse = constructor(Fuse)
 quantize_dynamic = constructor(QuantizeDynamic)
 quantize_weights = constructor(QuantizeWeights)
 simplify = constructor(Simplify)
 
-__all__ = ["quantize_dynamic", "quantize_weights", "simplify"]
+__all__ = ["dce", "dedupe", "fuse", "quantize_dynamic", "quantize_weights", "simplify"]
 
 if not TYPE_CHECKING:  # to a type checker this would make every misspelt loader an Any
 

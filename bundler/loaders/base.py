@@ -52,6 +52,10 @@ class Loader(Protocol):
     warn_cosine: ClassVar[float]
     """Below this cosine the step stays, and the build says how far off it is."""
 
+    drops_ports: ClassVar[bool]
+    """Whether it may take outputs away, and inputs that nothing needs then. What stays keeps name, type, shape and
+    order. May be left out: then it may not."""
+
     def reads(self) -> tuple[str, ...]:
         """Extra files whose bytes the step depends on (calibration data), relative to the root or absolute."""
         ...

@@ -223,7 +223,8 @@ class _Chain:
     def _judged(
         self, model: Model, step: StepInput, allowed: Allowed, label: str
     ) -> tuple[Agreement | None, Trouble | None]:
-        trouble = of_form(step.model, model, may_grow=step.spec.kind == "function")
+        may_drop = getattr(_loader(step.spec), "drops_ports", False)
+        trouble = of_form(step.model, model, may_grow=step.spec.kind == "function", may_drop=may_drop)
         if trouble is not None:
             return None, trouble
         limits = Limits.for_model(model.nbytes)

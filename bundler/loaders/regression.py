@@ -51,12 +51,15 @@ class Allowed:
         return [str(t.relative), t.cosine, t.absolute, t.golden, self.warn_cosine]
 
 
-def of_form(before: Model, after: Model, *, may_grow: bool = False) -> Trouble | None:
-    """What can be seen without running: size and signature."""
+def of_form(before: Model, after: Model, *, may_grow: bool = False, may_drop: bool = False) -> Trouble | None:
+    """What can be seen without running: size and signature. `may_drop`: outputs and inputs may go, not all outputs."""
     if grows(before, after) and not may_grow:
         return Trouble("MB320", growth(before, after))
     for kind in ("inputs", "outputs"):
-        difference = _ports(getattr(before.signature, kind), getattr(after.signature, kind), kind[:-1])
+        old, new = getattr(before.signature, kind), getattr(after.signature, kind)
+        if may_drop and new:
+            old = tuple(port for port in old if port.name in {port.name for port in new})
+        difference = _ports(old, new, kind[:-1])
         if difference:
             return Trouble("MB322", difference)
     return None
@@ -70,7 +73,7 @@ def growth(before: Model, after: Model) -> str:
     """Says it when `after` is bigger, else ""."""
     if not grows(before, after):
         return ""
-    return f"it makes the model bigger: {_size(before.nbytes)} to {_size(after.nbytes)}"
+    return f"it makes the model bigger: {amount(before.nbytes)} to {amount(after.nbytes)}"
 
 
 def of_loading(error: MbundleError) -> Trouble:
@@ -128,5 +131,6 @@ def _quoted(names: list[str]) -> str:
     return ", ".join(f'"{printable(name, 40)}"' for name in names[:3])
 
 
-def _size(nbytes: int) -> str:
+def amount(nbytes: int) -> str:
+    """Bytes as people read them."""
     return f"{nbytes / 1e6:.1f} MB" if nbytes >= 1e5 else f"{nbytes / 1e3:.1f} kB"

@@ -17,8 +17,8 @@ def without_additions(model: Model, source: Model) -> Model:
     proto, own = _proto(model), _proto(source)
     proto.ClearField("metadata_props")
     proto.metadata_props.MergeFrom(own.metadata_props)
-    known = {value.name for graph in _graphs(own.graph) for value in graph.value_info}
-    for graph in _graphs(proto.graph):
+    known = {value.name for graph in graphs(own.graph) for value in graph.value_info}
+    for graph in graphs(proto.graph):
         kept = [value for value in graph.value_info if value.name in known]
         if len(kept) < len(graph.value_info):
             rest = type(graph)(value_info=kept)
@@ -46,8 +46,8 @@ def nested(graph: Any) -> Iterator[Any]:
                 yield attribute.g
 
 
-def _graphs(graph: Any) -> Iterator[Any]:
+def graphs(graph: Any) -> Iterator[Any]:
     """`graph` and all that are nested in it."""
     yield graph
     for inner in nested(graph):
-        yield from _graphs(inner)
+        yield from graphs(inner)

@@ -10,6 +10,8 @@ class Baseline:
     """`note`: why there is nothing to compare with, half a sentence; then `path` is ""."""
 
     path: str
+    inputs: tuple[str, ...] = ()
+    """Names of the source's inputs, in the order of the file."""
     outputs: tuple[str, ...] = ()
     """Names of the outputs that are compared: all but sequences, maps and strings."""
     samples: int = 0

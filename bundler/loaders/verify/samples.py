@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 
 from ...errors import printable
-from ...graph.model import Model, Port
+from ...graph.model import Model, Signature
 from .baseline import Baseline
 from .domains import Domains
 from .feeds import INTEGERS, Array, CannotFeed, Feeds, feeds
@@ -45,15 +45,23 @@ def record(model: Model, path: str, golden: str) -> Baseline:
         return Baseline("", note=str(reason))
     with open(path, "wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
-    return Baseline(path, runner.names, count, Probabilities(_skeleton(model).graph).names())
+    inputs = tuple(port.name for port in model.signature.inputs)
+    return Baseline(path, inputs, runner.names, count, Probabilities(_skeleton(model).graph).names())
 
 
-def load(baseline: Baseline, inputs: tuple[Port, ...]) -> Iterator[tuple[Feeds, list[Array]]]:
-    """The samples one by one."""
+def load(baseline: Baseline, signature: Signature) -> Iterator[tuple[Feeds, list[Array]]]:
+    """The samples one by one, with those of the source's inputs and compared outputs that `signature` still has."""
+    fed = [(i, name) for i, name in enumerate(baseline.inputs) if name in {port.name for port in signature.inputs}]
+    left = [i for i, name in enumerate(baseline.outputs) if name in left_of(baseline, signature)]
     with np.load(baseline.path, allow_pickle=False) as arrays:
         for sample in range(baseline.samples):
-            fed = {port.name: arrays[f"{sample}/in/{i}"] for i, port in enumerate(inputs)}
-            yield fed, [arrays[f"{sample}/out/{i}"] for i in range(len(baseline.outputs))]
+            yield {name: arrays[f"{sample}/in/{i}"] for i, name in fed}, [arrays[f"{sample}/out/{i}"] for i in left]
+
+
+def left_of(baseline: Baseline, signature: Signature) -> tuple[str, ...]:
+    """The compared outputs that `signature` still has."""
+    names = {port.name for port in signature.outputs}
+    return tuple(name for name in baseline.outputs if name in names)
 
 
 def _prepared(model: Model, golden: str) -> tuple[Runner, Iterator[Feeds]]:
