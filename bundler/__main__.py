@@ -9,9 +9,13 @@ import sys
 
 
 def main() -> None:
-    from .cli import run
+    try:
+        from .cli import run
 
-    sys.exit(run(sys.argv[1:]))
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:  # before `run` could take it over
+        status = 130
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import orjson
 
 from . import __version__, process
-from .cache import fresh, gc
+from .cache import fingerprint, fresh, gc
 from .cache.explain import History
 from .cache.location import cache_folder
 from .cache.memo import Memo
@@ -90,6 +90,8 @@ class _Build:
         """Of the entries that failed so far."""
         self.update = False
         """Whether an earlier build was in the output folder."""
+        self.met: dict[str, fingerprint.Fingerprint | None] = {}
+        """Source files as they were when the build first met them."""
 
     def __enter__(self) -> _Build:
         self._exit = ExitStack()
@@ -127,6 +129,7 @@ class _Build:
             max_ir=output.max_ir_version,
         )
         nbytes = os.path.getsize(entry.source_path)
+        self._meet(entry.source_path)
         with self.progress.span(f"{entry.name}: reading {entry.source}"), _about(entry, self.config.root):
             result: ReadResult = process.run(
                 "bundler.graph.read:read_model",
@@ -136,6 +139,8 @@ class _Build:
                 label=f"reading {entry.name}",
                 tmp=self.scratch,
             )
+        for path in result.files:
+            self._meet(path)
         with self.progress.span(f"{entry.name}: checking"), _about(entry, self.config.root):
             process.run(
                 "bundler.graph.gates:check",
@@ -146,6 +151,15 @@ class _Build:
                 tmp=self.scratch,
             )
         return result
+
+    def _meet(self, path: str) -> None:
+        self.met.setdefault(path, fingerprint.of(path))
+
+    def _refuse_changed_sources(self) -> None:
+        """What was read at one time and copied at another must be one model."""
+        changed = sorted(path for path, before in self.met.items() if fingerprint.of(path) != before)
+        if changed:
+            raise InputError(*(problem("MB411", "It changed while it was built.", file=path) for path in changed))
 
     def run_loaders(self, sources: Mapping[str, ReadResult]) -> list[BuiltEntry]:
         """In the order of the config. Raises one error with the problems of every entry that failed, here or before."""
@@ -234,6 +248,7 @@ class _Build:
         output: Transaction,
     ) -> Committed:
         """Manifest, runtime and generated loader; then the new build becomes the current one."""
+        self._refuse_changed_sources()
         described = {entry.spec.name: _described(entry, placements, graphs, output) for entry in entries}
         manifest = Manifest(described, f"mbundle {__version__}")
         data = manifest.to_bytes()

@@ -409,3 +409,19 @@ def test_usage_errors_exit_with_2(app: Path) -> None:
         assert ran.status == 2
         assert "error[MB191]" in ran.stderr
         assert "fix: " in ran.stderr
+
+
+def test_a_source_that_changes_while_it_is_built_is_refused(app: Path) -> None:
+    configure(app, "'a': Entry(source='models/a.onnx')")
+    run(app, "build").ok()
+    before = tree(app / "dist")
+    exporter = (
+        "def export_again(model):\n"
+        f"    open('{app}/models/a.onnx', 'wb').write(open('{app}/models/b.onnx', 'rb').read())\n"
+        "    return model\n"
+    )
+    config = app / "model.config.py"
+    configure(app, "'a': Entry(source='models/a.onnx', use=[export_again])")
+    config.write_text(exporter + config.read_text())
+    failed(run(app, "build"), "MB411", "models/a.onnx")
+    assert tree(app / "dist") == before
