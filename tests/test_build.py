@@ -323,6 +323,17 @@ def test_profile_writes_a_trace_that_viewers_open(app: Path) -> None:
     assert {event["tid"] for event in spans} <= threads
 
 
+def test_profile_replaces_a_trace_and_nothing_else(app: Path) -> None:
+    configure(app, "'a': Entry(source='models/a.onnx')")
+    for _ in range(2):
+        run(app, "build", "--profile").ok()
+    assert (app / "mbundle-trace.json").exists()
+    before = tree(app / "models")
+    failed(run(app, "build", "--profile", "models/a.onnx"), "MB193", "models/a.onnx")
+    failed(run(app, "build", "--profile", "no/such/folder.json"), "MB193", "no/such/folder.json")
+    assert tree(app / "models") == before
+
+
 def test_mode_is_what_a_function_config_is_given(app: Path) -> None:
     (app / "model.config.py").write_text(
         "from bundler import Entry, Output, define_config\n"
@@ -411,17 +422,24 @@ def test_usage_errors_exit_with_2(app: Path) -> None:
         assert "fix: " in ran.stderr
 
 
-def test_a_source_that_changes_while_it_is_built_is_refused(app: Path) -> None:
-    configure(app, "'a': Entry(source='models/a.onnx')")
+@pytest.mark.parametrize("how", ["written", "replaced", "removed"])
+def test_a_source_that_changes_while_it_is_built_is_noticed(how: str, app: Path) -> None:
+    """Its graph would be that of before, its weights those of after."""
+    configure(app, "'b': Entry(source='models/b.onnx')")
     run(app, "build").ok()
     before = tree(app / "dist")
-    exporter = (
-        "def export_again(model):\n"
-        f"    open('{app}/models/a.onnx', 'wb').write(open('{app}/models/b.onnx', 'rb').read())\n"
-        "    return model\n"
-    )
-    config = app / "model.config.py"
-    configure(app, "'a': Entry(source='models/a.onnx', use=[export_again])")
-    config.write_text(exporter + config.read_text())
-    failed(run(app, "build"), "MB411", "models/a.onnx")
+    b = str(app / "models/b.onnx")
+    does = {
+        "written": f"file = open({b!r}, 'r+b'); file.seek(9000); file.write(bytes(400)); file.close()",
+        "replaced": f"import os, shutil; shutil.copy({b!r}, {b!r} + '.new'); os.replace({b!r} + '.new', {b!r})",
+        "removed": f"import os; os.unlink({b!r})",
+    }
+    meddle = f"def meddle(model):\n    import time; time.sleep(0.5)\n    {does[how]}\n    return model\n"
+    configure(app, "'a': Entry(source='models/a.onnx', use=[meddle]), 'b': Entry(source='models/b.onnx')")
+    (app / "model.config.py").write_text(meddle + (app / "model.config.py").read_text())
+    ran = run(app, "build")
+    assert ran.status == 1, ran.stderr
+    assert ("error[MB412]" if how == "removed" else "error[MB411]") in ran.stderr
+    assert "models/b.onnx" in ran.stderr
     assert tree(app / "dist") == before
+    assert leftovers(app) == []

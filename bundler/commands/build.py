@@ -87,11 +87,23 @@ def _write_profile(path: str | None, progress: Progress) -> None:
     from ..errors import OutputError
 
     try:
+        if not _may_replace(path):
+            fix = "Move it away, or name another file."
+            raise OutputError(problem("MB193", "The trace was not written: this is another file.", fix=fix, file=path))
         with open(path, "wb") as file:
             file.write(_json(progress.trace()))
     except OSError as error:
         raise OutputError(problem("MB193", f"The trace was not written: {error.strerror}.", file=path)) from error
     progress.line(f"trace written to {path}; open it at ui.perfetto.dev or chrome://tracing")
+
+
+def _may_replace(path: str) -> bool:
+    """A trace of ours or nothing: `--profile model.onnx` is a slip of the hand."""
+    import contextlib
+
+    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+        return b'"traceEvents"' in file.read(64)
+    return True
 
 
 def _report(stats: dict[str, Any], as_json: bool) -> None:
