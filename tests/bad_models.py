@@ -314,6 +314,20 @@ edited("output-that-nothing-makes", "MB228", lambda m: m.graph.output.append(goo
 edited("no-nodes", "MB229", lambda m: m.graph.ClearField("node"))
 edited("empty-graph", "MB229", lambda m: m.graph.CopyFrom(onnx.GraphProto(name="empty")))
 edited("input-without-a-type", "MB240", lambda m: m.graph.input[0].ClearField("type"))
+
+
+def _sequence(model: ModelProto) -> None:
+    add_node("SequenceConstruct", ["m", "m"], ["s"])(model)
+    model.graph.output.append(helper.make_tensor_sequence_value_info("s", TensorProto.FLOAT, None))
+
+
+def _optional(model: ModelProto) -> None:
+    kind = helper.make_optional_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, [1]))
+    model.graph.input.append(helper.make_value_info("o", kind))
+
+
+edited("output-is-a-sequence", "MB243", _sequence)
+edited("input-is-optional", "MB243", _optional)
 BAD["attribute-twice"] = (
     lambda folder: good.save(_with_attributes("axis", "axis"), folder / "model.onnx"),
     "MB241",

@@ -386,6 +386,19 @@ def test_a_crash_is_one_diagnostic_about_one_entry_and_the_others_still_run(app:
     assert run(app, "build", "--json").ok().json["steps"] == {"total": 1, "cached": 1}
 
 
+def test_a_step_whose_result_is_no_model_is_taken_back(app: Path) -> None:
+    """Everything is constant here: simplify folds the whole graph away."""
+    node = models.helper.make_node("Relu", ["w"], ["y"])
+    model = models.make([node], [], [models.port("y", [4000])], [models.tensor("w", models.noise(1, 4000))])
+    models.save(model, app / "models/a.onnx")
+    configure(app, "'a': Entry(source='models/a.onnx', use=[simplify()])")
+    (step,) = run(app, "build", "--json").ok().json["entries"][0]["variants"][0]["steps"]
+    assert step["status"] == "rolled back"
+    assert step["note"] == 'its result cannot be used: the graph "main" has no nodes'
+    configure(app, "'a': Entry(source='models/a.onnx', use=[simplify()], on_regression='error')")
+    failed(run(app, "build"), "MB321", "no nodes", "a/simplify")
+
+
 def test_a_bad_source_does_not_keep_the_other_entries_from_running(app: Path) -> None:
     (app / "models/bad.onnx").write_bytes(b"<!DOCTYPE html><html></html>")
     configure(app, "'a': Entry(source='models/a.onnx', use=[simplify()]), 'bad': Entry(source='models/bad.onnx')")

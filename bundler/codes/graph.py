@@ -179,6 +179,11 @@ _GRAPH: dict[str, Diagnostic] = {
         "A page must know what to feed and what it gets, and the runtime what to allocate.",
         "Give it a type when exporting (dynamic sizes are fine).",
     ),
+    "MB243": Diagnostic(
+        "Input or output that is no tensor",
+        "onnxruntime-web hands tensors over and nothing else: no sequences, optionals or maps.",
+        "Export the model with tensors: take the sequence apart, or leave out a classifier's ZipMap (zipmap=False).",
+    ),
     "MB242": Diagnostic(
         "Function cannot be inlined",
         "Weights inside a function cannot be stored outside the graph, so the function has to be written out.",

@@ -12,11 +12,13 @@ from .visit import bodies, graphs
 
 
 def check_ports(model: Any, faults: Faults) -> None:
-    """Notes inputs and outputs of the main graph without a usable type, and unknown types anywhere."""
+    """Notes inputs and outputs of the main graph that a page cannot use, and unknown types anywhere."""
     for kind, values in (("input", model.graph.input), ("output", model.graph.output)):
         for value in values:
             if not _is_typed(value.type):
                 faults.add("MB240", f"{kind} {quote(value.name)} has no type")
+            elif value.type.WhichOneof("value") != "tensor_type":
+                faults.add("MB243", f"{kind} {quote(value.name)} is a {_type_name(value.type)}")
     for outer in bodies(model):
         for body in graphs(outer):
             for value in _values(body):

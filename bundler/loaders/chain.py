@@ -21,7 +21,7 @@ from ..graph.model import Model
 from ..process import Limits
 from .base import Context
 from .record import Status, StepRecord
-from .regression import Allowed, Trouble, growth, of_form, of_function, of_loading, refuse, remark
+from .regression import Allowed, Trouble, growth, of_form, of_function, of_loading, of_reading, refuse, remark
 from .step import StepResult
 from .verify.agreement import Agreement
 from .verify.baseline import Baseline
@@ -186,9 +186,9 @@ class _Chain:
         note = printable("; ".join(result.log), 200)
         if result.skipped:
             return self._kept("skipped", printable(result.skipped, 200), step, started)
-        if result.model == step.model:
+        if result.model == step.model and not result.refused:
             return self._kept("unchanged", note or "nothing to do", step, started)
-        agreement, trouble = self._judged(result.model, step, allowed, label)
+        agreement, trouble = self._judged(result, step, allowed, label)
         if trouble is None:
             bigger = growth(step.model, result.model)
             remarks = [bigger, note, remark(agreement, allowed, self.reference.baseline().note)]
@@ -221,8 +221,11 @@ class _Chain:
         return result
 
     def _judged(
-        self, model: Model, step: StepInput, allowed: Allowed, label: str
+        self, result: StepResult, step: StepInput, allowed: Allowed, label: str
     ) -> tuple[Agreement | None, Trouble | None]:
+        if result.refused:
+            return None, of_reading(result.refused)
+        model = result.model
         may_drop = getattr(_loader(step.spec), "drops_ports", False)
         trouble = of_form(step.model, model, may_grow=step.spec.kind == "function", may_drop=may_drop)
         if trouble is not None:

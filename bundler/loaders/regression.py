@@ -80,6 +80,10 @@ def of_loading(error: MbundleError) -> Trouble:
     return Trouble("MB321", f"its result does not load: {error.problems[0].what}")
 
 
+def of_reading(what: str) -> Trouble:
+    return Trouble("MB321", f"its result cannot be used: {what}")
+
+
 def of_function(agreement: Agreement | None, allowed: Allowed) -> Trouble | None:
     if agreement is None:
         return None

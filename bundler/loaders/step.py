@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..catalogue import problem
 from ..config.schema import LoaderSpec
-from ..errors import StepError
+from ..errors import InputError, StepError
 from ..graph.model import Model
 from .base import Context, Skip
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """`skipped`: why there is no new model, else "". `log`: what the loader told through its context."""
+    """`skipped`: why there is no new model, else "". `log`: what the loader told through its context.
+    `refused`: what our reader says against the file that a library made, else ""."""
 
     model: Model
     skipped: str = ""
     log: tuple[str, ...] = ()
+    refused: str = ""
 
 
 def apply_step(spec: LoaderSpec, model: Model, context: Context, config_file: str) -> StepResult:
@@ -32,6 +35,11 @@ def apply_step(spec: LoaderSpec, model: Model, context: Context, config_file: st
         result = step(model, context)
     except Skip as skip:
         return StepResult(model, str(skip) or "it does not apply", tuple(log))
+    except InputError as error:
+        first = error.problems[0]
+        if not first.file.startswith(context.scratch + os.sep):
+            raise
+        return StepResult(model, "", tuple(log), refused=first.what)
     return StepResult(_checked(result, spec, context), "", tuple(log))
 
 
