@@ -7,15 +7,17 @@ up among the installed entry points `mbundle.loaders`, only then.
 from typing import TYPE_CHECKING
 
 from ..config.declare import constructor
+from .float16 import Float16
 from .quantize_dynamic import QuantizeDynamic
 from .quantize_weights import QuantizeWeights
 from .simplify import Simplify
 
+float16 = constructor(Float16)
 quantize_dynamic = constructor(QuantizeDynamic)
 quantize_weights = constructor(QuantizeWeights)
 simplify = constructor(Simplify)
 
-__all__ = ["quantize_dynamic", "quantize_weights", "simplify"]
+__all__ = ["float16", "quantize_dynamic", "quantize_weights", "simplify"]
 
 if not TYPE_CHECKING:  # to a type checker this would make every misspelt loader an Any
 
