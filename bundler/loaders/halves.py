@@ -57,6 +57,8 @@ class Halves:
         if not weights:
             return False
         self.beyond = {weight.name for weight in weights if self._overflows(weight)}
+        for graph in graphs(self._edit.graph):
+            self._constants(graph)
         self._wide = self._stay_wide()
         self._initializers()
         for graph in reversed(list(graphs(self._edit.graph))):
@@ -68,6 +70,23 @@ class Halves:
         low, high = integers.ranges(_flat(weight), None, self._workers)
         far = np.array([low, high])
         return bool((np.abs(far[np.isfinite(far)]) > half.LARGEST).any())
+
+    def _constants(self, graph: Any) -> None:
+        """Notes the graph's own constants that are beyond float16: the variances of an OCR model's norms reach 1e8. A
+        single number is none of them: a mask's -1e9 means as much as float16's least number.
+        """
+        from onnx import numpy_helper
+
+        kept = []
+        for node in graph.node:
+            value = next((one.t for one in node.attribute if one.name == "value"), None)
+            if node.op_type == "Constant" and value is not None and _is_beyond(value):
+                graph.initializer.add().CopyFrom(numpy_helper.from_array(numpy_helper.to_array(value), node.output[0]))
+            else:
+                kept.append(node)
+        keep(kept, graph, "node")
+        small = (tensor for tensor in graph.initializer if tensor.name not in self._edit.weights)
+        self.beyond |= {tensor.name for tensor in small if _is_beyond(tensor)}
 
     def _stay_wide(self) -> set[str]:
         """Initializers that nothing but float32 inputs read."""
@@ -181,6 +200,15 @@ class Halves:
 
     def _is_port(self, value: Any, defaults: set[str]) -> bool:
         return value.type.tensor_type.elem_type == HALF and self._types.is_float(value.name)
+
+
+def _is_beyond(tensor: Any) -> bool:
+    from onnx import numpy_helper
+
+    if tensor.data_type != FLOAT or prod(tensor.dims) < 2:
+        return False
+    size = np.abs(numpy_helper.to_array(tensor))
+    return bool((size[np.isfinite(size)] > half.LARGEST).any())
 
 
 def _rename(graph: Any, read: dict[str, str], made: dict[str, str]) -> None:
