@@ -1,4 +1,4 @@
-"""Models of real sizes, made from a seed: `python -m benchmarks.made_models big|encoder|small <path> [seed]`.
+"""Models of real sizes, made from a seed: `python -m benchmarks.made_models big|base|encoder|small <path> [seed]`.
 
 A process of its own, so that the benchmark that measures memory holds none of it.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -19,8 +19,18 @@ Array = NDArray[Any]
 OPSET, IR = 17, 8
 BIG_LAYERS, BIG_WIDTH = 40, 4096
 """40 matrices of 64 MiB: 2.5 GiB."""
-VOCABULARY, HIDDEN, LAYERS, HEADS, TOKENS = 30522, 384, 6, 12, 128
-"""all-MiniLM-L6-v2."""
+TOKENS = 128
+
+
+class Size(NamedTuple):
+    vocabulary: int
+    hidden: int
+    layers: int
+    heads: int
+
+
+MINILM = Size(30522, 384, 6, 12)
+BERT_BASE = Size(30522, 768, 12, 12)
 
 
 def big(path: Path, seed: int) -> None:
@@ -49,18 +59,28 @@ def _external(name: str, shape: tuple[int, ...], location: str, offset: int) -> 
 
 
 def encoder(path: Path, seed: int) -> None:
-    """A BERT as PyTorch exports one: 6 layers of 384, 90 MB, decomposed norms, shapes computed in the graph."""
-    graph = _Graph(seed)
+    """6 layers of 384, 90 MB."""
+    _bert(path, seed, MINILM)
+
+
+def base(path: Path, seed: int) -> None:
+    """12 layers of 768, 435 MB."""
+    _bert(path, seed, BERT_BASE)
+
+
+def _bert(path: Path, seed: int, size: Size) -> None:
+    """A BERT as PyTorch exports one: decomposed norms, shapes computed in the graph."""
+    graph = _Graph(seed, size)
     ids, mask = "input_ids", "attention_mask"
-    hidden = graph.node("Gather", graph.weight("vocabulary", VOCABULARY, HIDDEN), ids)
-    hidden = graph.node("Add", hidden, graph.weight("positions", 1, TOKENS, HIDDEN))
+    hidden = graph.node("Gather", graph.weight("vocabulary", size.vocabulary, size.hidden), ids)
+    hidden = graph.node("Add", hidden, graph.weight("positions", 1, TOKENS, size.hidden))
     hidden = graph.norm("embeddings", hidden)
     bias = graph.mask(mask)
-    for layer in range(LAYERS):
+    for layer in range(size.layers):
         hidden = graph.layer(f"layer.{layer}", hidden, bias)
     graph.nodes.append(helper.make_node("Identity", [hidden], ["last_hidden_state"]))
     inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", TOKENS]) for name in (ids, mask)]
-    output = helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, ["batch", TOKENS, HIDDEN])
+    output = helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, ["batch", TOKENS, size.hidden])
     path.write_bytes(_model(graph.nodes, inputs, [output], graph.tensors).SerializeToString())
 
 
@@ -76,7 +96,8 @@ def small(path: Path, seed: int) -> None:
 class _Graph:
     """Nodes and weights as they are added; methods return the name of a value."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, size: Size = MINILM) -> None:
+        self.size = size
         self._random = np.random.default_rng(seed)
         self.nodes: list[NodeProto] = []
         self.tensors: list[TensorProto] = []
@@ -105,8 +126,8 @@ class _Graph:
         centred = self.node("Sub", value, self.node("ReduceMean", value, axes=[-1]))
         variance = self.node("ReduceMean", self.node("Pow", centred, self.scalar(2)), axes=[-1])
         spread = self.node("Sqrt", self.node("Add", variance, self.scalar(1e-12)))
-        scaled = self.node("Mul", self.node("Div", centred, spread), self.weight(f"{name}.gamma", HIDDEN))
-        return self.node("Add", scaled, self.weight(f"{name}.beta", HIDDEN))
+        scaled = self.node("Mul", self.node("Div", centred, spread), self.weight(f"{name}.gamma", self.size.hidden))
+        return self.node("Add", scaled, self.weight(f"{name}.beta", self.size.hidden))
 
     def mask(self, mask: str) -> str:
         wide = self.node("Unsqueeze", mask, self.constant(np.array([1, 2])))
@@ -115,23 +136,35 @@ class _Graph:
 
     def heads(self, value: str) -> str:
         batch = self.node("Gather", self.node("Shape", value), self.constant(np.array([0])))
-        shape = self.node("Concat", batch, self.constant(np.array([TOKENS, HEADS, HIDDEN // HEADS])), axis=0)
+        shape = self.node(
+            "Concat",
+            batch,
+            self.constant(np.array([TOKENS, self.size.heads, self.size.hidden // self.size.heads])),
+            axis=0,
+        )
         return self.node("Transpose", self.node("Reshape", value, shape), perm=[0, 2, 1, 3])
 
     def layer(self, name: str, value: str, bias: str) -> str:
         query, key, what = (
-            self.heads(self.linear(f"{name}.{part}", value, HIDDEN, HIDDEN)) for part in ("query", "key", "value")
+            self.heads(self.linear(f"{name}.{part}", value, self.size.hidden, self.size.hidden))
+            for part in ("query", "key", "value")
         )
         scores = self.node("MatMul", query, self.node("Transpose", key, perm=[0, 1, 3, 2]))
-        scores = self.node("Add", self.node("Div", scores, self.scalar((HIDDEN / HEADS) ** 0.5)), bias)
+        scores = self.node(
+            "Add", self.node("Div", scores, self.scalar((self.size.hidden / self.size.heads) ** 0.5)), bias
+        )
         mixed = self.node("Transpose", self.node("MatMul", self.node("Softmax", scores), what), perm=[0, 2, 1, 3])
-        mixed = self.node("Reshape", mixed, self.constant(np.array([0, 0, HIDDEN])))
-        value = self.norm(f"{name}.norm1", self.node("Add", value, self.linear(f"{name}.out", mixed, HIDDEN, HIDDEN)))
-        up = self.linear(f"{name}.up", value, HIDDEN, 4 * HIDDEN)
+        mixed = self.node("Reshape", mixed, self.constant(np.array([0, 0, self.size.hidden])))
+        value = self.norm(
+            f"{name}.norm1",
+            self.node("Add", value, self.linear(f"{name}.out", mixed, self.size.hidden, self.size.hidden)),
+        )
+        up = self.linear(f"{name}.up", value, self.size.hidden, 4 * self.size.hidden)
         wave = self.node("Add", self.node("Erf", self.node("Div", up, self.scalar(2**0.5))), self.scalar(1))
         gelu = self.node("Mul", self.node("Mul", up, wave), self.scalar(0.5))
         return self.norm(
-            f"{name}.norm2", self.node("Add", value, self.linear(f"{name}.down", gelu, 4 * HIDDEN, HIDDEN))
+            f"{name}.norm2",
+            self.node("Add", value, self.linear(f"{name}.down", gelu, 4 * self.size.hidden, self.size.hidden)),
         )
 
 
@@ -142,7 +175,7 @@ def _model(nodes: list[NodeProto], inputs: list[Any], outputs: list[Any], tensor
 
 def _arguments(words: list[str]) -> Iterator[tuple[Callable[[Path, int], None], Path, int]]:
     kind, path, *seed = words
-    yield {"big": big, "encoder": encoder, "small": small}[kind], Path(path), int(seed[0]) if seed else 0
+    yield {"big": big, "base": base, "encoder": encoder, "small": small}[kind], Path(path), int(seed[0]) if seed else 0
 
 
 if __name__ == "__main__":

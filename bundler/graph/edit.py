@@ -76,6 +76,14 @@ class Edit:
         self.payloads.put(tensor, array.tobytes())
         return str(tensor.name)
 
+    def retype(self, tensor: Any, dtype: str, region: Region) -> None:
+        """Gives an initializer of the main graph another type and other bytes."""
+        tensor.data_type = NUMBERS[dtype]
+        self.weights[tensor.name] = Weight(tensor.name, dtype, tuple(tensor.dims), region)
+        self.payloads.refer(tensor, region)
+        if region.length < INLINE_BELOW:
+            self.payloads.inline(tensor)
+
     def _tensor(self, stem: str, dtype: str, shape: tuple[int, ...]) -> Any:
         tensor = self.graph.initializer.add(name=self.fresh(stem), data_type=NUMBERS[dtype])
         tensor.dims.extend(shape)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..config.declare import constructor
 from .dce import Dce
 from .dedupe import Dedupe
+from .float16 import Float16
 from .fuse import Fuse
 from .quantize_dynamic import QuantizeDynamic
 from .quantize_weights import QuantizeWeights
@@ -17,11 +18,12 @@ from .simplify import Simplify
 dce = constructor(Dce)
 dedupe = constructor(Dedupe)
 fuse = constructor(Fuse)
+float16 = constructor(Float16)
 quantize_dynamic = constructor(QuantizeDynamic)
 quantize_weights = constructor(QuantizeWeights)
 simplify = constructor(Simplify)
 
-__all__ = ["dce", "dedupe", "fuse", "quantize_dynamic", "quantize_weights", "simplify"]
+__all__ = ["dce", "dedupe", "float16", "fuse", "quantize_dynamic", "quantize_weights", "simplify"]
 
 if not TYPE_CHECKING:  # to a type checker this would make every misspelt loader an Any
 

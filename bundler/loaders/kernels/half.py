@@ -27,3 +27,10 @@ def _convert(matrix: Matrix, out: Array, buffers: Buffers, tile: Tile) -> None:
     vanished = (target.view(np.uint16) & 0x7FFF == 0) & (values != 0)
     if vanished.any():
         target[vanished] = np.copysign(SMALLEST, values[vanished])
+
+
+def small(values: Array) -> Array:
+    """The same for an array in memory: a constant of the graph."""
+    near = np.where(np.isfinite(values), np.clip(values, -LARGEST, LARGEST), values)
+    vanishing = (near != 0) & (np.abs(near) < SMALLEST)
+    return np.where(vanishing, np.copysign(SMALLEST, near), near).astype(np.float16)
