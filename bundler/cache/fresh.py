@@ -127,7 +127,7 @@ def forget(config: BuildConfig) -> None:
 
 
 def record_path(config: BuildConfig) -> str:
-    name = hashlib.sha256(os.path.realpath(config.output.dir).encode()).hexdigest()[:16]
+    name = hashlib.sha256(os.fsencode(os.path.realpath(config.output.dir))).hexdigest()[:16]
     return os.path.join(location.state_folder(config.root), f"{name}.json")
 
 

@@ -45,6 +45,11 @@ CONFIG: dict[str, Diagnostic] = {
         "The import failed, so nothing else in the config was looked at.",
         "Install the package into the environment that mbundle runs in, or mend the name.",
     ),
+    "MB109": Diagnostic(
+        "Folder whose name is not text",
+        "Libraries, JSON and URLs take names as UTF-8 text; this one holds other bytes.",
+        "Rename the folder.",
+    ),
     "MB110": Diagnostic(
         "Unknown option",
         "An option that nobody reads would be a silent mistake.",

@@ -50,7 +50,7 @@ LOADERS: dict[str, Diagnostic] = {
     "MB309": Diagnostic(
         "no working folder",
         "Each step works in a temporary folder of its own, so that libraries leave nothing beside your files.",
-        "Free some space there, or point TMPDIR at another folder.",
+        "Free some space there (`mbundle cache gc` may help), or choose another folder with --cache-dir.",
     ),
     "MB310": Diagnostic(
         "a function loader returned nothing",

@@ -14,7 +14,7 @@ from io import BytesIO
 from typing import Any, cast, get_args
 
 from ..catalogue import problem
-from ..errors import BugError, ConfigError
+from ..errors import BugError, ConfigError, printable
 from .declare import Mode
 from .schema import BuildConfig
 from .suggest import closest
@@ -64,6 +64,8 @@ def find_config(path: str) -> str:
         full = os.path.join(full, FILE_NAME)
     folder, name = os.path.split(full)
     full = os.path.join(os.path.realpath(folder), name)
+    if not _is_text(full):
+        raise _refused(full, "MB109", f"{printable(full, 200)} is in a folder whose name is not UTF-8.")
     if os.path.isfile(full):
         return _readable(full, path)
     if os.path.lexists(full):
@@ -71,6 +73,14 @@ def find_config(path: str) -> str:
     near = closest(name, [other for other in _python_files(folder) if other != name])
     fix = f"Did you mean {near}? Name it with --config, or rename it." if near else None
     raise _refused(full, "MB101", f"There is no {path}.", fix)
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _python_files(folder: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import faulthandler
 import importlib
 import os
@@ -13,11 +14,15 @@ import tempfile
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
-from ..errors import BugError, MbundleError
+from ..catalogue import problem
+from ..errors import BugError, MbundleError, OutputError
 from .limits import Limits
 from .memory import is_out_of_memory
+
+UNWRITTEN = 74
+"""Exit status: there was a reply, and no room for it. sysexits.h calls it EX_IOERR."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,9 @@ class Reply:
     raised: Raised | None = None
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
 def run_child(exchange: int, log: int, folder: str) -> NoReturn:
     """`exchange`: file with the pickled Task, which becomes the pickled Reply. `log`: where native output goes."""
     try:
@@ -58,13 +66,21 @@ def run_child(exchange: int, log: int, folder: str) -> NoReturn:
             task.limits.apply()
             reply = _outcome(task)
             task.limits.release()
-            file.write(_pickled(reply))
+            _leave(file, _pickled(reply))
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException:
         traceback.print_exc()
         os._exit(70)
     os._exit(0)
+
+
+def _leave(file: IO[bytes], reply: bytes) -> None:
+    try:
+        file.write(reply)
+        file.flush()
+    except OSError:  # the log that a traceback would go to lies on the same disk
+        os._exit(UNWRITTEN)
 
 
 def _detach(log: int, folder: str) -> None:
@@ -98,6 +114,11 @@ def _outcome(task: Task) -> Reply:
         return Reply(_resolve(task.target)(*task.args))
     except (MbundleError, BugError) as error:
         return Reply(error=error)
+    except OSError as error:
+        if error.errno not in _FULL:
+            return Reply(raised=_described(error))
+        where = error.filename or tempfile.gettempdir()
+        return Reply(error=OutputError(problem("MB309", f"{error.strerror}.", file=str(where))))
     except Exception as error:
         return Reply(raised=_described(error))
     except SystemExit as error:

@@ -14,7 +14,7 @@ from typing import IO, Any
 from ..catalogue import problem
 from ..errors import Interrupted, OutputError
 from . import verdict, wire
-from .child import Reply, Task
+from .child import UNWRITTEN, Reply, Task
 from .client import Client
 from .limits import Limits
 
@@ -48,15 +48,26 @@ def run(
     (it is removed afterwards). `printed` gets what the child wrote to stdout and stderr, if anything.
     MbundleErrors of the child are raised as they are; everything else that can happen to it is a StepError.
     """
-    limits = limits or Limits()
-    with tempfile.TemporaryFile(dir=tmp) as exchange, tempfile.TemporaryFile(dir=tmp) as log:
-        pickle.dump(Task(target, args, limits), exchange, pickle.HIGHEST_PROTOCOL)
+    limits, folder = limits or Limits(), tmp or tempfile.gettempdir()
+    try:
+        return _run(Task(target, args, limits), label or target, folder, printed)
+    except OSError as error:
+        what = f"{label or target} cannot be run: {error.strerror}."
+        raise OutputError(problem("MB309", what, file=folder, step=label)) from error
+
+
+def _run(task: Task, label: str, folder: str, printed: Callable[[str], None] | None) -> Any:
+    limits = task.limits
+    with tempfile.TemporaryFile(dir=folder) as exchange, tempfile.TemporaryFile(dir=folder) as log:
+        pickle.dump(task, exchange, pickle.HIGHEST_PROTOCOL)
         exchange.seek(0)
-        status, timed_out = _supervised(exchange, log, tmp or tempfile.gettempdir(), limits.wall)
+        status, timed_out = _supervised(exchange, log, folder, limits.wall)
         if printed is not None and (text := _tail(log)):
             printed(text)
         end = verdict.End(status.get("code"), status.get("cpu", 0.0), timed_out, _tail(log))
-        return _result(exchange, end, label or target, limits)
+        if end.code == UNWRITTEN:
+            raise OutputError(problem("MB309", f"{label} has no room for its result.", file=folder, step=label))
+        return _result(exchange, end, label, limits)
 
 
 def _supervised(exchange: IO[bytes], log: IO[bytes], tmp: str, wall: float) -> tuple[dict[str, Any], bool]:
