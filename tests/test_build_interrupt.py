@@ -91,3 +91,29 @@ def test_a_build_whose_parent_is_killed_leaves_no_process(app: Path) -> None:
     run(app, "build").ok()
     dist.check(app / "dist")
     assert leftovers(app) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_build_that_ends_amid_its_chunks(how: signal.Signals, tmp_path: Path) -> None:
+    models.save(models.mlp(), tmp_path / "a.onnx")
+    configure(tmp_path, "'a': Entry(source='a.onnx')")
+    run(tmp_path, "build").ok()
+    before = tree(tmp_path / "dist")
+    models.save_huge(tmp_path, gib=1.5)
+    configure(tmp_path, "'a': Entry(source='huge.onnx')")
+    with subprocess.Popen(command("build"), cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL) as build:
+        end = time.monotonic() + 60
+        while not list((tmp_path / "dist").glob(".tmp*/*")) and time.monotonic() < end:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        build.send_signal(how)
+    if how == signal.SIGINT:
+        assert build.returncode == 130
+        assert leftovers(tmp_path) == []
+        assert tree(tmp_path / "dist") == before
+    configure(tmp_path, "'a': Entry(source='a.onnx')")
+    run(tmp_path, "build").ok()
+    assert leftovers(tmp_path) == []
+    assert tree(tmp_path / "dist") == before
+    (tmp_path / "huge.bin").unlink()
