@@ -133,3 +133,12 @@ def port(value: onnx.ValueInfoProto) -> dict[str, Any]:
 
 def size(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
     return dim.dim_value if dim.HasField("dim_value") else (dim.dim_param or None)
+
+
+def pins(out: Path) -> list[dict[str, Any]]:
+    """The hashed manifests of an output folder, as its modules name them."""
+    contents = {path.name: path.read_bytes() for path in sorted((out / "assets").glob("manifest-*.json"))}
+    return [
+        {"file": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in contents.items()
+    ]

@@ -85,3 +85,115 @@ def stall_in_body(handler: Handler, content: bytes) -> None:
     handler.wfile.flush()
     handler.server.stopping.wait(60)
     handler.close_connection = True
+
+
+def stall_once_resumable(handler: Handler, content: bytes) -> None:
+    """Silence in the middle of the body; a Range request is answered properly."""
+    if handler.headers.get("Range"):
+        handler.serve(content)
+    else:
+        stall_in_body(handler, content)
+
+
+def slow(handler: Handler, content: bytes) -> None:
+    """A byte now and then, but never silence."""
+    handler.head(200, {"Content-Length": str(len(content))})
+    step = max(1, len(content) // 20)
+    for start in range(0, len(content), step):
+        handler.body(content[start : start + step])
+        handler.wfile.flush()
+        handler.server.stopping.wait(0.1)
+
+
+def zeros(handler: Handler, content: bytes) -> None:
+    handler.serve(bytes(len(content)))
+
+
+def text(body: str, kind: str) -> Fault:
+    return lambda handler, content: handler.answer(200, body.encode(), {"Content-Type": kind})
+
+
+LFS_POINTER = text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 99\n", "text/plain")
+JSON_ERROR = text('{"error": "not found"}', "application/json")
+
+
+def empty(handler: Handler, content: bytes) -> None:
+    handler.answer(200, b"")
+
+
+def zipped_twice(handler: Handler, content: bytes) -> None:
+    handler.answer(200, gzip.compress(gzip.compress(content, 1), 1), {"Content-Encoding": "gzip"})
+
+
+def chunked(handler: Handler, content: bytes) -> None:
+    """No Content-Length."""
+    handler.head(200, {"Transfer-Encoding": "chunked"})
+    step = max(1, len(content) // 7)
+    for start in range(0, len(content), step):
+        part = content[start : start + step]
+        handler.body(b"%x\r\n%s\r\n" % (len(part), part))
+    handler.body(b"0\r\n\r\n")
+
+
+def chunked_cut(handler: Handler, content: bytes) -> None:
+    handler.head(200, {"Transfer-Encoding": "chunked"})
+    half = content[: len(content) // 2]
+    handler.body(b"%x\r\n%s\r\n" % (len(half), half))
+    handler.close_connection = True
+
+
+def until_close(handler: Handler, content: bytes) -> None:
+    """Neither a length nor chunks: the body ends with the connection."""
+    handler.head(200, {"Connection": "close"})
+    handler.body(content)
+    handler.close_connection = True
+
+
+def endless(handler: Handler, content: bytes) -> None:
+    handler.head(200, {"Transfer-Encoding": "chunked"})
+    handler.close_connection = True
+    for _ in range(10_000):
+        if handler.server.stopping.wait(0.001):
+            return
+        handler.body(b"10000\r\n" + bytes(65536) + b"\r\n")
+
+
+def garbage(handler: Handler, content: bytes) -> None:
+    handler.close_connection = True
+    handler.wfile.write(b"\x00\x01 no HTTP \r\n\r\n")
+
+
+def redirect(where: str) -> Fault:
+    """`where` may hold {path}."""
+
+    def answer(handler: Handler, content: bytes) -> None:
+        handler.answer(302, b"", {"Location": where.format(path=handler.path), "Cache-Control": "no-store"})
+
+    return answer
+
+
+def redirect_to_itself_once(handler: Handler, content: bytes) -> None:
+    """As hosts do that move files: another address of the same origin has them."""
+    if handler.path.endswith("?moved"):
+        handler.serve(content)
+    else:
+        redirect("{path}?moved")(handler, content)
+
+
+def cut_then(resumed: Fault) -> Fault:
+    """The body breaks off, and the request for the rest is answered by `resumed`."""
+    return lambda handler, content: (resumed if handler.headers.get("Range") else cut)(handler, content)
+
+
+def rest_of_another_file(handler: Handler, content: bytes) -> None:
+    handler.serve(content[::-1])
+
+
+def wrong_rest(handler: Handler, content: bytes) -> None:
+    """Another range than the one that was asked for."""
+    handler.answer(206, content[1:], {"Content-Range": f"bytes 1-{len(content) - 1}/{len(content)}"})
+
+
+def all_of_it(handler: Handler, content: bytes) -> None:
+    """Ranges are not understood."""
+    handler.answer(200, content)

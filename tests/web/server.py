@@ -55,7 +55,7 @@ class Site:
         if path in self.pages:
             return self.pages[path].encode()
         for prefix, root in self.mounts.items():
-            file = root / path.removeprefix(prefix)
+            file = root / path.removeprefix(prefix) if prefix.endswith("/") else root
             if path.startswith(prefix) and file.is_file() and file.resolve().is_relative_to(root.resolve()):
                 return file.read_bytes()
         return None
