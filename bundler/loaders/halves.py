@@ -13,9 +13,9 @@ import numpy as np
 
 from ..graph.dtypes import NUMBERS
 from ..graph.edit import Edit, keep
-from ..graph.model import Weight
+from ..graph.model import Region, Weight
 from ..graph.visit import graphs, set_nodes, subgraphs
-from .kernels import half, integers
+from .kernels import half
 from .kernels.output import Output
 from .kernels.tiles import Matrix, Workers
 from .nodes import make_node
@@ -49,6 +49,7 @@ class Halves:
         self._opset = edit.opset()
         self._types = Types(edit.graph, self._opset)
         self._wide: set[str] = set()
+        self._converted: dict[str, Region | None] = {}
         self.beyond: set[str] = set()
 
     def convert(self) -> bool:
@@ -56,7 +57,8 @@ class Halves:
         weights = [w for w in self._edit.weights.values() if w.dtype == "float32"]
         if not weights:
             return False
-        self.beyond = {weight.name for weight in weights if self._overflows(weight)}
+        self._converted = {weight.name: self._half(weight) for weight in weights}
+        self.beyond = {name for name, region in self._converted.items() if region is None}
         for graph in graphs(self._edit.graph):
             self._constants(graph)
         self._wide = self._stay_wide()
@@ -66,10 +68,11 @@ class Halves:
         self._ports()
         return True
 
-    def _overflows(self, weight: Weight) -> bool:
-        low, high = integers.ranges(_flat(weight), None, self._workers)
-        far = np.array([low, high])
-        return bool((np.abs(far[np.isfinite(far)]) > half.LARGEST).any())
+    def _half(self, weight: Weight) -> Region | None:
+        """The bytes of `weight` in float16, before it is known whether anybody wants them: nearly always."""
+        matrix = _flat(weight)
+        area = self._output.reserve((matrix.rows, matrix.cols), np.float16)
+        return area.region if half.convert(matrix, area, self._workers) else None
 
     def _constants(self, graph: Any) -> None:
         """Notes the graph's own constants that are beyond float16: the variances of an OCR model's norms reach 1e8. A
@@ -121,15 +124,12 @@ class Halves:
         """Makes a TensorProto float16 in place."""
         from onnx import numpy_helper
 
-        weight = self._edit.weights.get(tensor.name)
-        if weight is None:
+        region = self._converted.get(tensor.name)
+        if region is not None:
+            self._edit.retype(tensor, "float16", region)
+        else:
             values = half.small(numpy_helper.to_array(tensor))
             tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
-            return
-        matrix = _flat(weight)
-        region, out = self._output.reserve((matrix.rows, matrix.cols), np.float16)
-        half.convert(matrix, out, self._workers)
-        self._edit.retype(tensor, "float16", region)
 
     def _graph(self, graph: Any) -> None:
         """Rewrites the nodes of one graph; what is inside them has been."""

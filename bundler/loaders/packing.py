@@ -79,21 +79,24 @@ class Packer:
     def _pack(self, weight: Weight, kind: Blocks, transposed: bool, dtype: str) -> PackedBlocks | None:
         matrix = Matrix(weight.region, weight.dtype, *weight.shape)
         k, n = weight.shape[::-1] if transposed else weight.shape
-        region, packed = self._output.reserve(kind.shape(k, n), np.uint8)
-        place, scales = self._output.reserve((n, kind.count(k)), np.dtype(dtype))
+        packed = self._output.reserve(kind.shape(k, n), np.uint8)
+        place = self._output.reserve((n, kind.count(k)), np.dtype(dtype))
+        scales = place.array
         zeros = np.empty((n, kind.count(k)), np.uint8)
         with np.errstate(invalid="ignore", over="ignore"):
-            blocks.quantize(matrix, kind, packed, scales, zeros, self._workers, transposed=transposed)
+            blocks.quantize(matrix, kind, packed.array, scales, zeros, self._workers, transposed=transposed)
         if not np.isfinite(scales).all():
             return None
         stem = f"{weight.name}_{kind.bits}bit"
-        named = self._edit.refer(f"{stem}_scales", dtype, scales.shape, place)
-        return PackedBlocks(kind, k, n, region, named, "" if kind.symmetric else self._zeros(stem, zeros, kind, k, n))
+        named = self._edit.refer(f"{stem}_scales", dtype, scales.shape, place.region)
+        return PackedBlocks(
+            kind, k, n, packed.region, named, "" if kind.symmetric else self._zeros(stem, zeros, kind, k, n)
+        )
 
     def _zeros(self, stem: str, zeros: Array, kind: Blocks, k: int, n: int) -> str:
-        place, packed = self._output.reserve(kind.zeros_shape(k, n), np.uint8)
-        blocks.pack_zeros(zeros, kind, packed)
-        return self._edit.refer(f"{stem}_zeros", "uint8", packed.shape, place)
+        packed = self._output.reserve(kind.zeros_shape(k, n), np.uint8)
+        blocks.pack_zeros(zeros, kind, packed.array)
+        return self._edit.refer(f"{stem}_zeros", "uint8", packed.shape, packed.region)
 
     def rows(self, weight: Weight, axes: int, *, dtype: str) -> Rows | None:
         """A row is what the first `axes` axes of `weight` point at. None: it holds what is no finite number."""
@@ -112,10 +115,10 @@ class Packer:
             return None
         scale, zero = integers.scales(low, high, kind)
         scale = np.maximum(scale.astype(dtype), np.finfo(dtype).smallest_subnormal).astype(np.float32)
-        region, values = self._output.reserve((rows, matrix.cols), np.int8)
+        values = self._output.reserve((rows, matrix.cols), np.int8)
         integers.quantize(matrix, scale, zero, kind, values, self._workers)
         shape = weight.shape[:axes] + (1,) * (len(weight.shape) - axes)
-        named = self._edit.refer(f"{weight.name}_8bit", "int8", weight.shape, region)
+        named = self._edit.refer(f"{weight.name}_8bit", "int8", weight.shape, values.region)
         return Rows(named, self._edit.put(f"{weight.name}_scales", scale.astype(dtype).reshape(shape)))
 
     def scaled(self, weight: Weight, form: Form) -> Scaled | None:
@@ -137,12 +140,13 @@ class Packer:
             return None
         scale, zero = params
         shape = (matrix.cols, rows) if form.transposed else (rows, matrix.cols)
-        region, values = self._output.reserve(shape, form.kind.dtype)
-        integers.quantize(matrix, scale, zero, form.kind, values, self._workers, transposed=form.transposed)
+        values = self._output.reserve(shape, form.kind.dtype)
+        out = values.array.T if form.transposed else values
+        integers.quantize(matrix, scale, zero, form.kind, out, self._workers)
         dims = (*weight.shape[:-2], *weight.shape[:-3:-1]) if form.transposed else weight.shape
         along = (-1,) if form.axis is not None else ()
         return Scaled(
-            self._edit.refer(f"{weight.name}_quantized", values.dtype.name, dims, region),
+            self._edit.refer(f"{weight.name}_quantized", form.kind.name, dims, values.region),
             self._edit.put(f"{weight.name}_scale", scale.reshape(along)),
             self._edit.put(f"{weight.name}_zero_point", zero.reshape(along)),
         )
@@ -157,7 +161,7 @@ class Packer:
         """[directions, rows, columns] as [directions, columns, rows], as DynamicQuantizeLSTM takes it; one scale for
         each direction, or for each row of it."""
         directions, rows, cols = weight.shape
-        region, values = self._output.reserve((directions, cols, rows), kind.dtype)
+        values = self._output.reserve((directions, cols, rows), kind.dtype)
         found = []
         for index in range(directions):
             length = weight.region.length // directions
@@ -167,13 +171,13 @@ class Packer:
             if params is None:
                 self.odd.add(weight.name)
                 return None
-            integers.quantize(matrix, *params, kind, values[index], self._workers, transposed=True)
+            integers.quantize(matrix, *params, kind, values.array[index].T, self._workers)
             found.append(params)
         self.done.add(weight.name)
         scale, zero = (np.stack([pair[i].reshape(-1) for pair in found]) for i in (0, 1))
         shape = (directions, rows) if per_row else (directions,)
         return Scaled(
-            self._edit.refer(f"{weight.name}_quantized", values.dtype.name, values.shape, region),
+            self._edit.refer(f"{weight.name}_quantized", kind.name, values.shape, values.region),
             self._edit.put(f"{weight.name}_scale", scale.reshape(shape)),
             self._edit.put(f"{weight.name}_zero_point", zero.reshape(shape)),
         )

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from .output import Area, store
 from .tiles import Array, Buffers, Matrix, Tile, Workers, tiles
 
 LARGEST = 65504.0
@@ -13,20 +14,32 @@ SMALLEST = np.float32(5.96e-08)
 """About the smallest float16 above zero: a weight that is not zero stays so."""
 
 
-def convert(matrix: Matrix, out: Array, workers: Workers) -> None:
-    """Writes the float16 values into `out`, [rows, cols]."""
-    workers.run(partial(_convert, matrix, out, workers.buffers), tiles(matrix.rows, matrix.cols))
+def convert(matrix: Matrix, out: Area, workers: Workers) -> bool:
+    """Writes the float16 values into an area of the matrix's shape; False: some finite value is beyond float16."""
+    done = workers.run(partial(_convert, matrix, out, workers.buffers), tiles(matrix.rows, matrix.cols))
+    return all(done)
 
 
-def _convert(matrix: Matrix, out: Array, buffers: Buffers, tile: Tile) -> None:
+def _convert(matrix: Matrix, out: Area, buffers: Buffers, tile: Tile) -> bool:
     values = matrix.read(tile, buffers)
-    if max(values.max(), -values.min()) > LARGEST:
-        np.clip(values, -LARGEST, LARGEST, out=values, where=np.isfinite(values))
-    target = out[tile.place]
-    np.copyto(target, values, casting="same_kind")
-    vanished = (target.view(np.uint16) & 0x7FFF == 0) & (values != 0)
-    if vanished.any():
-        target[vanished] = np.copysign(SMALLEST, values[vanished])
+    if not _fits(values):
+        return False
+    halves = buffers.get("halves", values.shape, np.float16)
+    np.copyto(halves, values, casting="same_kind")
+    bits = halves.view(np.uint16)
+    if (bits << 1).min(initial=1) == 0:  # a zero, of either sign
+        vanished = (bits & 0x7FFF == 0) & (values != 0)
+        halves[vanished] = np.copysign(SMALLEST, values[vanished])
+    store(out, tile, halves, buffers)
+    return True
+
+
+def _fits(values: Array) -> bool:
+    low, high = values.min(), values.max()
+    if low >= -LARGEST and high <= LARGEST:
+        return True
+    finite = values[np.isfinite(values)]
+    return not (np.abs(finite) > LARGEST).any()
 
 
 def small(values: Array) -> Array:

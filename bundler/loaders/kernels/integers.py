@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .output import Area, store
 from .tiles import Array, Buffers, Matrix, Tile, Workers, tiles
 
 Axis = Literal[0, 1] | None
@@ -24,6 +25,11 @@ class Integers:
     @property
     def dtype(self) -> Any:
         return np.int8 if self.signed else np.uint8
+
+    @property
+    def name(self) -> str:
+        """ONNX's name of the type."""
+        return "int8" if self.signed else "uint8"
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -67,17 +73,14 @@ def scales(low: Array, high: Array, kind: Integers) -> tuple[Array, Array]:
     return exact.astype(np.float32), zero
 
 
-def quantize(
-    matrix: Matrix, scale: Array, zero: Array, kind: Integers, out: Array, workers: Workers, *, transposed: bool = False
-) -> None:
-    """Writes the integers into `out`, [rows, cols], or [cols, rows] when `transposed`."""
-    target = out.T if transposed else out
-    work = partial(_quantize, matrix, scale, zero.astype(np.float32), kind, target, workers.buffers)
+def quantize(matrix: Matrix, scale: Array, zero: Array, kind: Integers, out: Area | Array, workers: Workers) -> None:
+    """Writes the integers into an area of the matrix's shape, or into an array [rows, cols]."""
+    work = partial(_quantize, matrix, scale, zero.astype(np.float32), kind, out, workers.buffers)
     workers.run(work, tiles(matrix.rows, matrix.cols))
 
 
 def _quantize(
-    matrix: Matrix, scale: Array, zero: Array, kind: Integers, out: Array, buffers: Buffers, tile: Tile
+    matrix: Matrix, scale: Array, zero: Array, kind: Integers, out: Area | Array, buffers: Buffers, tile: Tile
 ) -> None:
     values = matrix.read(tile, buffers)
     np.divide(values, _part(scale, tile), out=values)
@@ -86,7 +89,7 @@ def _quantize(
         np.add(values, _part(zero, tile), out=values)
     bounds = np.iinfo(kind.dtype)
     np.clip(values, bounds.min, bounds.max, out=values)
-    np.copyto(out[tile.place], values, casting="unsafe")
+    store(out, tile, values, buffers)
 
 
 def _part(values: Array, tile: Tile) -> Array:
