@@ -39,7 +39,7 @@ from .errors import InputError, Interrupted, MbundleError, OutputError, Problem,
 from .graph.read import ReadPolicy, ReadResult
 from .graph.write import graph_file
 from .loaders.caching import CachedSteps
-from .loaders.chain import NoCache, Reference, StepCache, Workshop, run_chain
+from .loaders.chain import NoCache, Reference, StepCache, Workshop, extra_files, run_chain
 from .process import Limits
 from .report.progress import Progress
 from .report.units import size
@@ -298,7 +298,8 @@ class _Build:
 def _preload(config: BuildConfig) -> tuple[str, ...]:
     """What the children of this build will import; the server imports it while the main process reads the config."""
     steps = {step.name for entry in config.entries for one in entry.variants for step in one.steps}
-    heavy = {"simplify": "onnxsim", "quantize_dynamic": "onnxruntime.quantization"}
+    heavy = {"dce": "onnx_ir", "dedupe": "onnx_ir", "simplify": "onnxsim"}
+    heavy |= dict.fromkeys(("quantize_dynamic", "quantize_static"), "onnxruntime.quantization")
     ours = ("bundler.graph.read", "bundler.graph.gates", "bundler.loaders.step", "bundler.loaders.verify.examine")
     return ("onnx", "onnxruntime", *(heavy[step] for step in sorted(steps & set(heavy))), *ours[: 4 if steps else 2])
 
@@ -308,6 +309,7 @@ def _inputs(config: BuildConfig, entries: Iterable[BuiltEntry]) -> list[str]:
     files = {*config.config_inputs, *(ort_files(config.root) if config.output.ort == "self" else ())}
     for spec in config.entries:
         files |= {spec.source_path, *spec.assets, *([spec.golden.path] if spec.golden else ())}
+        files |= {path for one in spec.variants for step in one.steps for path in extra_files(step, config.root)}
     return sorted(files.union(*(entry.files for entry in entries)))
 
 

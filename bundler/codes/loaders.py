@@ -72,6 +72,11 @@ LOADERS: dict[str, Diagnostic] = {
         "The page loads whichever variant suits the browser and calls all of them alike.",
         "Put dce(outputs=...) into the entry's `use`, so that every variant goes through it.",
     ),
+    "MB314": Diagnostic(
+        "the calibration data does not fit the model",
+        "Static quantization measures the ranges of activations by running the model on samples of real inputs.",
+        "Give arrays named like the model's inputs, each of its input's shape or with one dimension more for a stack.",
+    ),
     "MB320": Diagnostic(
         "a step makes the model bigger",
         "An optimisation that adds bytes costs every visitor; constant folding does this to shared weights.",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from typing import Any
 
 from ..errors import printable
+from . import values
 from .findings import Bad, relative
 from .suggest import closest
 
@@ -71,3 +73,24 @@ def readable(path: str, status: os.stat_result) -> None:
         raise Bad(f'is "{printable(path)}", which is not a regular file', code="MB147")
     if not os.access(path, os.R_OK):
         raise Bad(f'is "{printable(path)}", which you may not read', code="MB147")
+
+
+def gathered(value: Any, root: str, suffixes: tuple[str, ...]) -> tuple[str, ...]:
+    """The file that a user names, or the files in the folder, sorted; relative to `root` where they lie below it."""
+    written = values.path(value)
+    path = os.path.normpath(os.path.join(root, written))
+    status = existing(path, "MB148", written, root)
+    if not stat.S_ISDIR(status.st_mode):
+        return (_gathered(path, root, suffixes),)
+    found = [os.path.join(path, name) for name in names(path) if name.lower().endswith(suffixes)]
+    if not found:
+        raise Bad(f'is "{printable(written)}", a folder without any {" or ".join(suffixes)} file', code="MB148")
+    return tuple(_gathered(file, root, suffixes) for file in found)
+
+
+def _gathered(path: str, root: str, suffixes: tuple[str, ...]) -> str:
+    readable(path, os.stat(path))
+    if not path.lower().endswith(suffixes):
+        raise Bad(f'is "{printable(path)}", which is no {" or ".join(suffixes)} file', code="MB148")
+    below = path.startswith(root.rstrip(os.sep) + os.sep)
+    return os.path.relpath(path, root).replace(os.sep, "/") if below else path

@@ -11,7 +11,7 @@ import math
 import types
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from . import values
+from . import files, values
 from .declare import LoaderCall
 from .findings import Bad, Findings
 from .frame import Path
@@ -27,18 +27,37 @@ class Range(NamedTuple):
     high: float = math.inf
 
 
-def loader_options(call: LoaderCall, findings: Findings, entry: str) -> tuple[tuple[str, Any], ...]:
+class Data(NamedTuple):
+    """Marks an option that takes data: a file, a folder of files, or a function of the config that makes it. Its value
+    is a tuple of the files' paths, relative to the config where they lie below it; FUNCTION for a function."""
+
+    suffixes: tuple[str, ...]
+    """Of the files, in lower case: (".npz",)."""
+
+
+FUNCTION = ("<function>",)
+"""Stands for a function in a LoaderSpec; the process that applies the loader finds it by evaluating the config."""
+
+
+def loader_options(call: LoaderCall, findings: Findings, entry: str, root: str) -> tuple[tuple[str, Any], ...]:
     """Every option of the loader with its value, sorted; what is wrong with the call goes to `findings`."""
     assert call.of.loader is not None
     fields = [field for field in dataclasses.fields(call.of.loader) if field.init]
     names = tuple(field.name for field in fields if not field.kw_only)
-    given = dict(zip(names, call.args, strict=False)) | call.given
+    given = given_options(call)
     _report_shape(call, names, [field.name for field in fields], findings, entry)
     hints = get_type_hints(call.of.loader, include_extras=True)
     return tuple(
-        (field.name, _option(call, field, hints[field.name], given, names, findings, entry))
+        (field.name, _option(call, field, check_of(hints[field.name], root=root), given, names, findings, entry))
         for field in sorted(fields, key=lambda field: field.name)
     )
+
+
+def given_options(call: LoaderCall) -> dict[str, Any]:
+    """The options of a call as they were written, by name."""
+    assert call.of.loader is not None
+    names = [field.name for field in dataclasses.fields(call.of.loader) if field.init and not field.kw_only]
+    return dict(zip(names, call.args, strict=False)) | call.given
 
 
 def _report_shape(
@@ -70,7 +89,7 @@ def unknown(
 def _option(
     call: LoaderCall,
     field: dataclasses.Field[Any],
-    hint: Any,
+    check: Check[Any],
     given: dict[str, Any],
     positional: tuple[str, ...],
     findings: Findings,
@@ -79,7 +98,7 @@ def _option(
     if field.name not in given:
         return _default(call, field, findings, entry)
     try:
-        return check_of(hint)(given[field.name])
+        return check(given[field.name])
     except Bad as bad:
         what = f"`{field.name}` of {call.of.name} {bad.what}."
         path = (field.name, *bad.path)
@@ -97,9 +116,12 @@ def _default(call: LoaderCall, field: dataclasses.Field[Any], findings: Findings
     return None
 
 
-def check_of(hint: Any, limits: Range | None = None) -> Check[Any]:
-    """The check for values of the annotation `hint`."""
+def check_of(hint: Any, limits: Range | None = None, root: str = "") -> Check[Any]:
+    """The check for values of the annotation `hint`. `root`: absolute folder that files are relative to."""
     origin, arguments = get_origin(hint), get_args(hint)
+    marker = next((item for item in arguments[1:] if isinstance(item, Data)), None) if origin is Annotated else None
+    if marker is not None:
+        return lambda value: FUNCTION if callable(value) else files.gathered(value, root, marker.suffixes)
     if origin is Annotated:
         return check_of(arguments[0], next((item for item in arguments[1:] if isinstance(item, Range)), None))
     if origin is Literal:

@@ -19,11 +19,13 @@ class LoaderSpec:
     """Every option with its value (defaults filled in), sorted; JSON values only."""
     kind: Literal["builtin", "plugin", "function"] = "builtin"
     where: str = ""
-    """For functions: "icons/use/1" or "icons/variants/q8/0", for the child that evaluates the config again.
+    """For functions, and for loaders with a function among their options: "icons/use/1" or "icons/variants/q8/0", for
+    the child that evaluates the config again.
 
     Slashes, because names may hold dots."""
     digest: str = ""
-    """For functions and plugins: sha256 of all code that decides what they do. Part of the cache key."""
+    """For functions, also in options, and for plugins: sha256 of all code that decides what they do. Part of the cache
+    key."""
 
 
 @dataclass(frozen=True, slots=True)

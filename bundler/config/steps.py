@@ -12,7 +12,7 @@ from typing import Any
 from .declare import ConfigEnv, LoaderCall, LoaderConstructor
 from .findings import Findings
 from .frame import Path
-from .options import loader_options
+from .options import FUNCTION, given_options, loader_options
 from .project import Project
 from .schema import LoaderSpec
 from .site import Site
@@ -60,7 +60,7 @@ def _report(reading: Reading, chain: Chain, inside: Path, what: str, fix: str | 
 
 def _read_step(step: Any, index: int, chain: Chain, reading: Reading) -> LoaderSpec | None:
     if isinstance(step, LoaderCall):
-        return _read_call(step, chain, reading)
+        return _read_call(step, index, chain, reading)
     refusal = _refusal(step)
     if refusal is not None:
         _report(reading, chain, (index,), refusal[1], refusal[2], refusal[0])
@@ -69,14 +69,20 @@ def _read_step(step: Any, index: int, chain: Chain, reading: Reading) -> LoaderS
     return LoaderSpec(_name(step), (), "function", where, _digest_of_own(step, where, reading))
 
 
-def _read_call(call: LoaderCall, chain: Chain, reading: Reading) -> LoaderSpec | None:
+def _read_call(call: LoaderCall, index: int, chain: Chain, reading: Reading) -> LoaderSpec | None:
     of = call.of
     if of.loader is None:
         what = f"There is no loader `{of.name}`."
         reading.findings.at("MB120", what, call.site, fix=of.suggestion, entry=chain.entry)
         return None
-    options = loader_options(call, reading.findings, chain.entry)
-    return LoaderSpec(of.name, options, of.kind, digest=_digest_of_plugin(of.loader) if of.kind == "plugin" else "")
+    options = loader_options(call, reading.findings, chain.entry, reading.env.root)
+    digest = _digest_of_plugin(of.loader) if of.kind == "plugin" else ""
+    functions = [name for name, value in options if value == FUNCTION]
+    if not functions:
+        return LoaderSpec(of.name, options, of.kind, digest=digest)
+    where = f"{chain.where}/{index}"
+    own = [_digest_of_own(given_options(call)[name], where, reading) for name in functions]
+    return LoaderSpec(of.name, options, of.kind, where, _digest([digest, *own], []))
 
 
 def shown_step(step: Any) -> str:

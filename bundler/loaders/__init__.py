@@ -12,6 +12,7 @@ from .dedupe import Dedupe
 from .float16 import Float16
 from .fuse import Fuse
 from .quantize_dynamic import QuantizeDynamic
+from .quantize_static import QuantizeStatic
 from .quantize_weights import QuantizeWeights
 from .simplify import Simplify
 
@@ -20,10 +21,20 @@ dedupe = constructor(Dedupe)
 fuse = constructor(Fuse)
 float16 = constructor(Float16)
 quantize_dynamic = constructor(QuantizeDynamic)
+quantize_static = constructor(QuantizeStatic)
 quantize_weights = constructor(QuantizeWeights)
 simplify = constructor(Simplify)
 
-__all__ = ["dce", "dedupe", "float16", "fuse", "quantize_dynamic", "quantize_weights", "simplify"]
+__all__ = [
+    "dce",
+    "dedupe",
+    "float16",
+    "fuse",
+    "quantize_dynamic",
+    "quantize_static",
+    "quantize_weights",
+    "simplify",
+]
 
 if not TYPE_CHECKING:  # to a type checker this would make every misspelt loader an Any
 

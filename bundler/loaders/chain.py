@@ -165,7 +165,7 @@ class _Chain:
         loader = _loader(spec)
         allowed = self.allowed.after(loader)
         golden = (self.entry.golden.path,) if self.entry.golden else ()
-        reads = tuple(os.path.join(self.workshop.root, path) for path in (loader.reads() if loader else ()))
+        reads = extra_files(spec, self.workshop.root)
         tools = {"onnxruntime", "onnx", *(loader.tools if loader else ())}
         context: dict[str, Any] = {
             "mode": self.workshop.mode,
@@ -255,6 +255,12 @@ class _Chain:
         before = step.model
         seconds = round(time.monotonic() - started, 3)
         return StepRecord(step.spec.name, before.nbytes, after.nbytes, before.nodes, after.nodes, seconds, status, note)
+
+
+def extra_files(spec: LoaderSpec, root: str) -> tuple[str, ...]:
+    """Absolute paths of what the step reads beside the model."""
+    loader = _loader(spec)
+    return tuple(os.path.join(root, path) for path in (loader.reads() if loader else ()))
 
 
 def _bar(entry: EntrySpec) -> float:

@@ -45,12 +45,26 @@ def apply_step(spec: LoaderSpec, model: Model, context: Context, config_file: st
 
 def _step(spec: LoaderSpec, context: Context, config_file: str) -> Callable[[Model, Context], Any]:
     if spec.kind != "function":
-        from .registry import make
-
-        return make(spec).apply
+        apply: Callable[[Model, Context], Any] = _loader(spec, context, config_file).apply
+        return apply
     from ..config.evaluate import evaluate_function
 
     return _two_arguments(evaluate_function(config_file, spec.where, context.mode))
+
+
+def _loader(spec: LoaderSpec, context: Context, config_file: str) -> Any:
+    """The loader, with the functions among its options."""
+    from ..config.options import FUNCTION, given_options
+    from .registry import make
+
+    loader: Any = make(spec)
+    functions = [name for name, value in spec.options if value == FUNCTION]
+    if not functions:
+        return loader
+    from ..config.evaluate import evaluate_function
+
+    given = given_options(evaluate_function(config_file, spec.where, context.mode))
+    return replace(loader, **{name: given[name] for name in functions})
 
 
 def _two_arguments(function: Callable[..., Any]) -> Callable[[Model, Context], Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from playwright.sync_api import Page
 
 from bundler.config.schema import LoaderSpec
 from bundler.graph.write import graph_file
@@ -17,26 +18,26 @@ from fixtures.bert import bert
 from ..test_loaders_chain import Bench
 from . import dist, real
 from .conftest import value
-from .test_parity import RUN
 
 FUSE = LoaderSpec("fuse", (("attention", True),))
 
 
-def fused(folder: Path, source: onnx.ModelProto) -> onnx.ModelProto:
-    model = Bench(folder).run(source, FUSE).model
+def made(folder: Path, source: onnx.ModelProto, step: LoaderSpec = FUSE) -> onnx.ModelProto:
+    model = Bench(folder).run(source, step).model
     return onnx.load_model_from_string(graph_file(model, [None] * len(model.weights)))
+
+
+def outputs(page: Page, feeds: dict[str, np.ndarray[Any, Any]]) -> Any:
+    """Output name -> {"data", "dims"} of the entry "it"."""
+    return value(page, real.RUN, {"entry": "it", "options": {}, "feeds": real.as_json(feeds)})["out"]
 
 
 @pytest.mark.browser
 @pytest.mark.models
 @pytest.mark.parametrize("name", real.MODELS)
 def test_fused_models(name: str, tmp_path: Path, visit: Any) -> None:
-    dist.build(tmp_path / "dist", {"it": {"fused": fused(tmp_path, onnx.load(real_models.path(name)))}})
-    feeds, want = real.native(name)
-    got = value(visit(), RUN, real.as_json(feeds))
-    for output, array in want.items():
-        found = np.array(got["out"][output]["data"]).reshape(got["out"][output]["dims"])
-        np.testing.assert_allclose(found, array, atol=real.MODELS[name][0], rtol=0)
+    dist.build(tmp_path / "dist", {"it": {"fused": made(tmp_path, onnx.load(real_models.path(name)))}})
+    real.assert_native(visit(), name, entry="it")
 
 
 @pytest.mark.browser
@@ -44,9 +45,28 @@ def test_fused_attention(tmp_path: Path, visit: Any) -> None:
     from onnxruntime import InferenceSession
 
     source = bert(layers=2)
-    dist.build(tmp_path / "dist", {"it": {"fused": fused(tmp_path, source)}})
+    dist.build(tmp_path / "dist", {"it": {"fused": made(tmp_path, source)}})
     ids = models.rng(1).integers(0, 97, (2, 9))
     feeds = {"input_ids": ids, "attention_mask": (np.arange(9) < [[9], [5]]).astype(np.int64)}
     (want,) = InferenceSession(source.SerializeToString()).run(None, feeds)
-    got = value(visit(), RUN, real.as_json(feeds))["out"]["last_hidden_state"]
+    got = outputs(visit(), feeds)["last_hidden_state"]
     np.testing.assert_allclose(np.array(got["data"]).reshape(got["dims"]), want, atol=1e-5, rtol=0)
+
+
+STATIC = {"method": "minmax", "percentile": 99.9, "per_channel": True, "ops": (), "activations": "uint8"}
+
+
+@pytest.mark.browser
+@pytest.mark.models
+@pytest.mark.parametrize(("name", "least"), [("magika", 0.999), ("ppocr-det", 0.95), ("ppocr-rec", 0.95)])
+def test_statically_quantized_models(name: str, least: float, tmp_path: Path, visit: Any) -> None:
+    """8-bit kernels of wasm and of native round differently: the outputs point the same way."""
+    feeds, want = real.native(name)
+    np.savez(tmp_path / "calibration.npz", **feeds)
+    spec = LoaderSpec("quantize_static", (("calibration", ("calibration.npz",)), *STATIC.items(), ("samples", 8)))
+    model = made(tmp_path, onnx.load(real_models.path(name)), spec)
+    dist.build(tmp_path / "dist", {"it": {"q8": model}})
+    got = outputs(visit(), feeds)
+    for output, array in want.items():
+        found = np.array(got[output]["data"]).reshape(array.shape)
+        assert np.vdot(found, array) > least * np.linalg.norm(found) * np.linalg.norm(array)
