@@ -5,6 +5,7 @@ One handler maps errors to exit statuses; people read stderr, programs read stdo
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import signal
 import sys
@@ -82,6 +83,9 @@ def _terminate(_signum: int, _frame: FrameType | None) -> None:
 
 
 def _usage(error: click.ClickException) -> UsageError:
+    near = difflib.get_close_matches(str(getattr(error, "command_name", "")), VERBS, 1)
+    if near:
+        return UsageError(problem("MB191", error.format_message(), fix=f"Did you mean `mbundle {near[0]}`?"))
     hint = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "mbundle"
     return UsageError(problem("MB191", error.format_message(), fix=f"See `{hint} --help`."))
 
