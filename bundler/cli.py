@@ -65,6 +65,9 @@ def run(arguments: Sequence[str]) -> int:
         return outcome if isinstance(outcome, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as help_text:
+        sys.stderr.write(help_text.format_message() + "\n")
+        return UsageError.exit_status
     except click.ClickException as error:
         return _fail(_usage(error), as_json)
     except (KeyboardInterrupt, click.Abort):
