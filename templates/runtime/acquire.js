@@ -76,7 +76,7 @@ async function fly(want, flight) {
   /** @param {boolean} cached @returns {(have: number) => void} */
   const tell = (cached) => (have) => flight.wants.forEach((each) => each.onBytes(have, cached));
   const stored = async () => {
-    const found = await readStored(want, tell(true));
+    const found = await inLane(want.priority, want.signal, () => readStored(want, tell(true)));
     if (found) fromCache.add(flight);
     return found;
   };
@@ -85,8 +85,7 @@ async function fly(want, flight) {
     withLock(want, async (waited) => {
       if (!(waited && (await stored()))) {
         await fetchVerified(want, tell(false));
-        resolve(undefined);
-        const kept = put(want.blob, want.target, want.hold).finally(() => storing.delete(kept));
+        const kept = put(want.blob, want.target, want.hold, () => resolve(undefined)).finally(() => storing.delete(kept));
         storing.add(kept);
         await kept;
       }

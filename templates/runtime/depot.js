@@ -6,6 +6,7 @@ import { memoryStore, openStore } from "./store.js";
 
 export const overflow = memoryStore();
 let full = false;
+const BIG = 192 << 20; // from here on memory counts more than a second
 
 /** Whether several tabs see what one of them stores. */
 export const isShared = async () => (await openStore()).shared;
@@ -28,17 +29,37 @@ export async function take({ sha256 }, target, onBytes) {
  * @param {FileRef} file
  * @param {Uint8Array<ArrayBuffer>} bytes verified
  * @param {boolean} hold in memory if there is no other place
+ * @param {() => void} onCopied `bytes` are not needed any more
  */
-export async function put({ sha256 }, bytes, hold) {
+export async function put({ sha256 }, bytes, hold, onCopied) {
   const store = await openStore();
   if (store.shared && !full) {
+    const leave = await room(bytes.length);
     try {
-      return await store.write(sha256, bytes);
+      return await store.write(sha256, bytes, onCopied);
     } catch (error) {
       giveUp(error);
+    } finally {
+      leave();
     }
   }
   if (hold) await overflow.write(sha256, bytes);
+}
+
+/** Bytes of copies that are being written; a network faster than the disk must not fill the memory with them. */
+let writing = 0;
+let most = 0;
+/** @type {(() => void)[]} */
+const queue = [];
+
+/** Waits until another copy may be made. @param {number} bytes */
+async function room(bytes) {
+  while (writing > 0 && writing + bytes > most) await new Promise((resolve) => queue.push(() => resolve(undefined)));
+  writing += bytes;
+  return () => {
+    writing -= bytes;
+    for (const wake of queue.splice(0)) wake();
+  };
 }
 
 /** @param {FileRef} file */
@@ -59,6 +80,7 @@ export async function holds({ sha256 }) {
  * @param {readonly FileRef[]} files
  */
 export async function reserve(files) {
+  most = sizeOf(files) > BIG ? 24 << 20 : 96 << 20;
   const { quota, usage } = await usageOf();
   if (quota === null || usage === null || sizeOf(files) < quota - usage) return;
   const missing = await Promise.all(files.map(async (file) => !(await holds(file))));

@@ -3,6 +3,7 @@
 
 import { MbundleError, textOf } from "./errors.js";
 import { locate } from "./place.js";
+import { within } from "./scope.js";
 
 /** @typedef {import("./types.d.ts").Ort} Ort */
 /** @typedef {"wasm" | "webgpu"} Device */
@@ -74,7 +75,7 @@ async function begin(ort, spec) {
   if (crossOriginIsolated && document && wasm.numThreads !== 1 && !(await spec.canStartWorker?.())) wasm.numThreads = 1;
   if (!crossOriginIsolated && !told) console.info("mbundle: models run on one thread; with the headers COOP: same-origin and COEP: require-corp they would run on several");
   told = true;
-  await inTime(smallest(ort));
+  if (!(await within(START_MS, smallest(ort)))) throw new Error(`it did not answer for ${START_MS / 1000} s`);
 }
 
 /** @param {Ort} ort */
@@ -83,15 +84,8 @@ const smallest = (ort) =>
     const graph = Uint8Array.from(atob(SMALLEST), (char) => char.charCodeAt(0));
     const session = await ort.InferenceSession.create(graph, { executionProviders: ["wasm"] });
     await /** @type {import("./types.d.ts").OrtSession} */ (session).release();
+    return true;
   });
-
-/** @template T @param {Promise<T>} promise @returns {Promise<T>} */
-function inTime(promise) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`it did not answer for ${START_MS / 1000} s`)), START_MS);
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
-}
 
 /**
  * Creating and running are not re-entrant in every build of onnxruntime-web: one after another for each module.

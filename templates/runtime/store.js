@@ -2,8 +2,11 @@
 // One small interface; the Cache API behind it, or memory where there is none or no room.
 
 import { parts } from "./fetch.js";
+import { within } from "./scope.js";
+import { passing } from "./scratch.js";
 
 const NAME = "mbundle-1";
+const SILENCE_MS = 8_000;
 const NOTE = "note-";
 
 /**
@@ -11,7 +14,7 @@ const NOTE = "note-";
  * @property {boolean} shared with other tabs and later visits
  * @property {(sha256: string, target: Uint8Array<ArrayBuffer>, onBytes: (bytes: number) => void) => Promise<boolean>} read
  *   fills `target`; false: not there, or not of this size. The caller verifies what comes back.
- * @property {(sha256: string, bytes: Uint8Array<ArrayBuffer>) => Promise<void>} write
+ * @property {(sha256: string, bytes: Uint8Array<ArrayBuffer>, onCopied?: () => void) => Promise<void>} write
  * @property {(sha256: string) => Promise<boolean>} has
  * @property {(sha256: string) => Promise<void>} remove
  * @property {() => Promise<string[]>} list the sha256 of all files
@@ -41,17 +44,13 @@ function cacheStore(cache) {
     async read(sha256, target, onBytes) {
       const response = await cache.match(keyOf(sha256));
       if (!response?.body || Number(response.headers.get("content-length")) !== target.length) return false;
-      let have = 0;
-      for await (const part of parts(response.body)) {
-        if (have + part.length > target.length) return false;
-        target.set(part, have);
-        onBytes((have += part.length));
-      }
-      return have === target.length;
+      return await fillFrom(response.body, target, onBytes);
     },
-    async write(sha256, bytes) {
+    async write(sha256, bytes, onCopied) {
       const headers = { "content-type": "application/octet-stream", "content-length": `${bytes.length}` };
-      await cache.put(keyOf(sha256), new Response(bytes, { headers }));
+      const response = new Response(passing(bytes), { headers });
+      onCopied?.();
+      await cache.put(keyOf(sha256), response);
     },
     has: async (sha256) => (await cache.match(keyOf(sha256))) !== undefined,
     async remove(sha256) {
@@ -69,6 +68,23 @@ function cacheStore(cache) {
     },
     notes: async () => (await names()).filter((name) => name.startsWith(NOTE)).map((name) => name.slice(NOTE.length)),
   };
+}
+
+/**
+ * A stored body that falls silent (seen in Chromium 156: one in a few hundred, with many open at once) is as good as none.
+ * @param {ReadableStream<Uint8Array<ArrayBuffer>>} body @param {Uint8Array} target @param {(bytes: number) => void} onBytes
+ * @returns {Promise<boolean>} whether `target` is full
+ */
+async function fillFrom(body, target, onBytes) {
+  const pieces = parts(body);
+  let have = 0;
+  for (;;) {
+    const result = await within(SILENCE_MS, pieces.next());
+    if (!result || result.done) return have === target.length;
+    if (have + result.value.length > target.length) return false;
+    target.set(result.value, have);
+    onBytes((have += result.value.length));
+  }
 }
 
 /** What `preload` brought, until the first `load` takes it: two copies of weights are never kept. @returns {Store} */

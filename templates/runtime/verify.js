@@ -1,5 +1,7 @@
 // sha256 of what was fetched. WebCrypto hashes on another thread, so that a chunk is checked while the next one comes.
 
+import { passing } from "./scratch.js";
+
 /** False on insecure origins (http:// other than localhost): there the browser itself checks, by fetch's `integrity`. */
 export const canHash = () => globalThis.crypto?.subtle !== undefined;
 
@@ -8,7 +10,7 @@ export const canHash = () => globalThis.crypto?.subtle !== undefined;
  * @returns {Promise<string>} lower-case hex
  */
 export async function sha256(bytes) {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", passing(bytes)));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 

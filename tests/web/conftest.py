@@ -23,6 +23,7 @@ ARGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP insecure.test 127.0.0.1",
 ]
 IMPORTS = {
     "imports": {
@@ -98,3 +99,12 @@ def value(page: Page, script: str, argument: Any = None) -> Any:
     result = outcome(page, script, argument)
     assert "error" not in result, json.dumps(result, indent=1)
     return result["value"]
+
+
+def until(page: Page, condition: str, argument: Any = None, seconds: float = 15) -> None:
+    """Waits until the async function `condition` is true; `wait_for_function` takes a promise for true."""
+    for _ in range(int(seconds * 20)):
+        if page.evaluate(condition, argument):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never came true: {condition}")

@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from ..cli import run
-from .conftest import ROOT, value
+from .conftest import ROOT, until, value
 from .server import Site
 from .test_choice import ONE, scale
 
@@ -46,6 +46,6 @@ def test_an_idle_entry_is_fetched_by_itself(tmp_path: Path, site: Site, visit: A
     build(tmp_path, "")
     page = visit()
     value(page, "0")
-    page.wait_for_function("caches.open('mbundle-1').then((c) => c.keys()).then((k) => k.length >= 2)")
+    until(page, "async () => (await (await caches.open('mbundle-1')).keys()).length >= 2")
     assert not site.asked("^/ort/")
     assert value(page, ONE)["downloaded"] == 0

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from playwright.sync_api import Page, Playwright
 
 from . import dist
-from .conftest import ARGS, outcome, value
+from .conftest import ARGS, outcome, until, value
 from .server import Site
 
 pytestmark = pytest.mark.browser
@@ -43,6 +43,9 @@ ONE = "const it = await m.load('it', arg ?? {}); const { y } = await it.run({ x:
 ONE += "return { ...it.info, y: y.data[5] };"
 
 
+REMEMBERED = "async () => (await (await caches.open('mbundle-1')).keys()).some(({ url }) => url.includes('choice-'))"
+
+
 def test_what_cannot_be_opened_is_passed_over_and_told(visit: Any, tmp_path: Path) -> None:
     dist.build(tmp_path / "dist", {"it": {"odd": unknown_op(), "fp32": scale(3)}})
     got = value(visit(), ONE)
@@ -56,9 +59,7 @@ def test_a_variant_that_answers_nan_is_passed_over_once_and_remembered(visit: An
     first = value(page, ONE)
     assert (first["variant"], first["y"]) == ("fp32", 6)
     assert first["skipped"] == ["nan on wasm fails at a trial run: y is NaN"]
-    page.wait_for_function(
-        "caches.open('mbundle-1').then((c) => c.keys()).then((k) => k.some((r) => r.url.includes('choice-')))"
-    )
+    until(page, REMEMBERED)
     page.close()
     seen = len(site.requests)
     again = visit()
@@ -74,7 +75,7 @@ def test_an_unreadable_memory_is_ignored(visit: Any, tmp_path: Path) -> None:
     dist.build(tmp_path / "dist", {"it": {"fp32": scale(3)}})
     page = visit()
     value(page, ONE)
-    page.wait_for_timeout(300)
+    until(page, REMEMBERED)
     page.evaluate(
         """async () => {
           const cache = await caches.open("mbundle-1");

@@ -10,7 +10,7 @@ import pytest
 from fixtures.real_models import path
 
 from . import dist, real
-from .conftest import outcome, value
+from .conftest import outcome, until, value
 from .server import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
@@ -55,9 +55,7 @@ def test_second_visit_asks_the_network_for_no_model_file(manifest: dict[str, Any
 
 def settle(page: Any, count: int) -> None:
     """Waits until `count` files are in the store; storing runs behind the session."""
-    page.wait_for_function(
-        "async (count) => (await (await caches.open('mbundle-1')).keys()).length >= count", arg=count, polling=50
-    )
+    until(page, "async (count) => (await (await caches.open('mbundle-1')).keys()).length >= count", count)
 
 
 def test_damage_in_the_store_is_found_and_mended(manifest: dict[str, Any], visit: Any, site: Site) -> None:

@@ -1,0 +1,18 @@
+// One buffer for what browser functions read at once (hashing, making a response copy their input before they return).
+// A buffer that was ever handed to one keeps a second reference until the collector comes, so that giving it back frees
+// nothing: weights go through here, and their own buffers can be freed when onnxruntime has read them.
+
+const MOST = 32 << 20;
+let buffer = new ArrayBuffer(0);
+
+/**
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ * @returns {Uint8Array<ArrayBuffer>} the same bytes, until the next call
+ */
+export function passing(bytes) {
+  if (bytes.length > MOST) return bytes;
+  if (buffer.byteLength < bytes.length) buffer = new ArrayBuffer(bytes.length);
+  const copy = new Uint8Array(buffer, 0, bytes.length);
+  copy.set(bytes);
+  return copy;
+}
