@@ -109,3 +109,10 @@ def _environ(changes: Mapping[str, str] | None) -> dict[str, str]:
 
 def python(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]
+
+
+def tree_pss(word: str) -> int:
+    """Bytes of PSS of all processes whose command line holds `word`, and of their descendants; shared pages once."""
+    roots = [int(name) for name in os.listdir("/proc") if name.isdecimal() and word in _read(f"/proc/{name}/cmdline")]
+    families = {pid for root in roots for pid in _family(root)}
+    return sum(_field(_read(f"/proc/{pid}/smaps_rollup"), "Pss:") for pid in families)

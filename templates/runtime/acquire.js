@@ -110,8 +110,8 @@ async function fetchVerified({ blob, url, target, priority, signal }, onBytes) {
   const job = { url, file: blob.file, target, signal, onBytes };
   // A second time past the HTTP cache, in case that is where the wrong bytes are.
   for (const reload of [false, true]) {
-    await inLane(priority, signal, () => (integrity ? downloadChecked({ ...job, reload, integrity }) : download({ ...job, reload })));
-    if (integrity || (await sha256(target)) === blob.sha256) return;
+    const good = await inLane(priority, signal, () => (integrity ? downloadChecked({ ...job, reload, integrity }) : download({ ...job, reload })));
+    if (good ?? (await sha256(target)) === blob.sha256) return;
     onBytes(0);
   }
   throw new MbundleError("integrity", `${blob.file} is not what was built.`, { file: blob.file });
@@ -120,14 +120,16 @@ async function fetchVerified({ blob, url, target, priority, signal }, onBytes) {
 /**
  * The browser checks `integrity` itself but says "failed" whatever is wrong: ask once more without, to name the fault.
  * @param {import("./fetch.js").Job} job
+ * @returns {Promise<boolean>} false: something else came, of the right size
  */
 async function downloadChecked(job) {
   try {
     await download(job);
+    return true;
   } catch (cause) {
     if (!(cause instanceof MbundleError) || cause.code !== "network") throw cause;
     await download({ ...job, integrity: undefined });
-    throw new MbundleError("integrity", `${job.file} is not what was built.`, { file: job.file, cause });
+    return false;
   }
 }
 

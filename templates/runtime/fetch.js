@@ -4,7 +4,7 @@
 import { MbundleError, textOf } from "./errors.js";
 
 const ATTEMPTS = 5;
-const IDLE_MS = 20_000; // without a byte; a slow network is not an error, a silent one is
+const IDLE_MS = 12_000; // without a byte, and once more: a slow network is not an error, one silent for half a minute is
 const BASE_DELAY_MS = 300;
 const MOST_DELAY_MS = 8_000;
 const SCRATCH = 256 << 10;
@@ -27,11 +27,14 @@ export async function download(job) {
   /** @type {State} */
   const state = { have: 0, whole: false, reload: job.reload ?? false };
   for (let attempt = 1; ; attempt++) {
+    const before = state.have;
     try {
       return await attemptOnce(job, state);
     } catch (error) {
       job.signal.throwIfAborted();
-      if (!(error instanceof MbundleError) || !mayRetry(error, attempt)) throw error;
+      if (!(error instanceof MbundleError)) throw error;
+      if (state.have > before) attempt = 1; // a connection that breaks now and then is never given up
+      if (!mayRetry(error, attempt)) throw error;
       state.reload ||= ["http", "html", "size"].includes(error.code);
       await pause(delayOf(attempt, error.retryAfter), job.signal);
     }
@@ -40,7 +43,7 @@ export async function download(job) {
 
 /** @param {MbundleError} error @param {number} attempt */
 function mayRetry({ code, status = 0 }, attempt) {
-  if (attempt >= ATTEMPTS) return false;
+  if (attempt >= (code === "timeout" ? 2 : ATTEMPTS)) return false;
   if (["network", "offline", "timeout"].includes(code) || [408, 429].includes(status) || status >= 500) return true;
   // One more try past the HTTP cache: an error, a page or a short body may have been cached by mistake.
   return attempt === 1 && ["http", "html", "size"].includes(code);
@@ -94,10 +97,11 @@ const requestOf = ({ integrity }, { have, whole, reload }, signal) => ({
 async function accept(response, { file, target, onBytes }, state) {
   const { status, headers } = response;
   const resumed = status === 206 && headers.get("content-range")?.startsWith(`bytes ${state.have}-`) === true && state.have > 0;
+  const refused = state.have > 0 && !resumed && (status === 206 || status === 416);
   if (!resumed) onBytes((state.have = 0));
   // Ranges of a compressed body are ranges of compressed bytes.
   state.whole = headers.has("content-encoding");
-  const fault = resumed ? undefined : faultOf(response, file, target.length);
+  const fault = resumed ? undefined : refused ? new MbundleError("network", `The server cannot resume ${file}.`, { file }) : faultOf(response, file, target.length);
   if (!fault) return;
   await response.body?.cancel().catch(() => {});
   throw fault;
@@ -105,7 +109,6 @@ async function accept(response, { file, target, onBytes }, state) {
 
 /** @param {Response} response @param {string} file @param {number} want @returns {MbundleError | undefined} */
 function faultOf({ status, headers, type }, file, want) {
-  if (status === 416) return new MbundleError("network", `The server cannot resume ${file}.`, { file });
   if (status !== 200) return new MbundleError("http", `The server answers ${status} for ${file}.`, { file, status, retryAfter: secondsOf(headers) });
   if (/^text\/html/i.test(headers.get("content-type") ?? "")) return new MbundleError("html", `Instead of ${file} the server sends an HTML page.`, { file });
   const length = headers.get("content-length");

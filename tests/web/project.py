@@ -13,17 +13,19 @@ from bundler.loaders import *
 
 config = define_config(
     entries={{{entries}}},
-    output=Output(dir="dist", base={base!r}),
+    output=Output(dir="dist", base={base!r}, ort={ort!r}),
     chunks=Chunks(min_size="64 KiB", max_size="512 KiB"),
 )
 """
 
 
-def build(folder: Path, sources: dict[str, Path], *, base: str = "./", use: str = "") -> Path:
+def build(folder: Path, sources: dict[str, Path], *, base: str = "./", use: str = "", ort: str = "app") -> Path:
     """Builds `sources` (entry name -> .onnx) and returns the output folder. `use`: loaders, as in a config."""
     entries = ", ".join(f"{name!r}: Entry(source={str(path)!r}, use=[{use}])" for name, path in sources.items())
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.config.py").write_text(CONFIG.format(entries=entries, base=base))
+    if not (folder / "node_modules").exists():
+        (folder / "node_modules").symlink_to(ROOT / "node_modules")
+    (folder / "model.config.py").write_text(CONFIG.format(entries=entries, base=base, ort=ort))
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
     command = [sys.executable, "-m", "bundler", "build"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)

@@ -116,7 +116,8 @@ RUN = """async (cases) => {
       last[path] = "import";
       const m = await import(path);
       last[path] = "start";
-      const model = await m.load("it", { ort: shared, onProgress: ({ phase, loaded, total, fromCache }) => (last[path] = `${phase} ${loaded} of ${total}, ${fromCache} stored`) });
+      const onProgress = (progress) => (last[path] = progress);
+      const model = await m.load("it", { ort: shared, onProgress });
       last[path] = "run";
       const got = bits((await model.run({ x: { data: x, dims: [2, 64] } })).y);
       await model.dispose();
@@ -126,22 +127,25 @@ RUN = """async (cases) => {
       return { error: { name, code, fix, file, message } };
     }
   };
-  const within = (promise, seconds, path) =>
-    Promise.race([promise, new Promise((done) => setTimeout(() => done({ pending: seconds, at: last[path] }), seconds * 1000))]);
+  const within = (promise, path) => {
+    const late = new Promise((done) => setTimeout(() => done({ pending: 35, at: last[path] }), 35_000));
+    return Promise.race([promise, late]);
+  };
+  const visit = (id) => within(attempt(`/${id}/test/models.js`), `/${id}/test/models.js`);
   const one = async (it) => {
     if (it.mode !== "cold") {
       await attempt(`/${it.id}/seed/models.js`);
-      await within(settled(it.hashes), 20);
+      await within(settled(it.hashes));
       if (it.mode === "damaged") await damage(it.victim.sha256, it.victim.bytes);
     }
     const started = performance.now();
-    const first = await within(attempt(`/${it.id}/test/models.js`), 35, `/${it.id}/test/models.js`);
+    const first = await visit(it.id);
     return { first, seconds: (performance.now() - started) / 1000, reference: await reference(it) };
   };
   const results = await Promise.all(cases.map(one));
   const locks = await navigator.locks.query();
   await fetch("/mend");
-  const again = await Promise.all(cases.map(({ id }) => within(attempt(`/${id}/test/models.js`), 35, `/${id}/test/models.js`)));
+  const again = await Promise.all(cases.map(({ id }) => visit(id)));
   await new Promise((done) => setTimeout(done, 50));
   removeEventListener("unhandledrejection", hear);
   return { results, again, loose, locks: [...locks.held, ...locks.pending].map(({ name }) => name) };

@@ -23,3 +23,11 @@ def test_200_000_mutated_manifests() -> None:
     test = str(FOLDER / "manifest.test.mjs")
     done = subprocess.run(["node", "--test", test], capture_output=True, text=True, timeout=600, env=environment)
     assert done.returncode == 0, done.stdout[-6000:]
+
+
+@pytest.mark.slow
+def test_10_000_corrupted_bytes() -> None:
+    environment = {**os.environ, "CORRUPTIONS": "10000", "SEED": "7"}
+    test = str(FOLDER / "corrupt.test.mjs")
+    done = subprocess.run(["node", "--test", test], capture_output=True, text=True, timeout=600, env=environment)
+    assert done.returncode == 0, done.stdout[-6000:]
