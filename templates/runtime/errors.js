@@ -1,27 +1,7 @@
 // The one error class of the runtime. `code` is stable and is what an app switches on; `fix` says what to do.
 // An abort is no error of ours: the signal's own reason is thrown as it is.
 
-const FIXES = Object.freeze({
-  "unknown-entry": "Use one of the names in `entries`.",
-  manifest: "Build again and deploy the whole output folder.",
-  http: "See that the whole output folder is deployed and that the server lets this page read it.",
-  network: "Try again; see the network panel of the developer tools.",
-  offline: "Try again when the device is online; models that were loaded before work offline.",
-  timeout: "Try again on a better network.",
-  html: "The server answers with a page where a file is missing: deploy the whole output folder and leave it out of the single-page fallback.",
-  size: "Serve the files as they are; if they are compressed, exactly once and with the right Content-Encoding header.",
-  integrity: "The file was changed after the build: deploy the whole output folder again and clear caches on the way (CDN, proxy).",
-  "stale-build": "Reload the page: the site has a newer version than this tab.",
-  memory: "Offer a smaller variant, or dispose of models that are not in use.",
-  unsupported: "Add a variant that this browser can run (an fp32 or int8 one for wasm).",
-  ort: "Install onnxruntime-web, give its place in an import map, or pass `ort`.",
-  session: "Build with the version of mbundle that matches your onnxruntime-web.",
-  feeds: "Compare the feeds with `model.inputs`.",
-  run: "Compare the feeds with `model.inputs`; if they are right, load another variant.",
-  disposed: "Load the model again.",
-});
-
-/** @typedef {keyof typeof FIXES} Code */
+/** @typedef {import("./types.d.ts").MbundleError["code"]} Code */
 /** @typedef {{entry?: string, file?: string, status?: number, retryAfter?: number, cause?: unknown}} About */
 
 export class MbundleError extends Error {
@@ -31,11 +11,12 @@ export class MbundleError extends Error {
    * @param {About} [about]
    */
   constructor(code, what, about = {}) {
-    super(`${what} ${FIXES[code]} [${code}]`, { cause: about.cause });
+    super(`${what} [${code}]`, { cause: about.cause });
     this.name = "MbundleError";
     this.code = code;
     this.what = what;
-    this.fix = FIXES[code];
+    /** Filled in by `advised`. */
+    this.fix = "";
     this.entry = about.entry;
     this.file = about.file;
     this.status = about.status;
@@ -46,3 +27,20 @@ export class MbundleError extends Error {
 
 /** @param {unknown} error */
 export const textOf = (error) => (error instanceof Error ? error.message : String(error));
+
+/**
+ * Adds what to do to an error that leaves for the app; the texts are imported only then.
+ * @template T @param {Promise<T>} promise @param {string} [entry] @returns {Promise<T>}
+ */
+export async function advised(promise, entry) {
+  try {
+    return await promise;
+  } catch (error) {
+    if (error instanceof MbundleError) {
+      error.entry ??= entry;
+      error.fix ||= await import("./advice.js").then(({ FIXES }) => FIXES[error.code], () => "Try again when the network is there.");
+      error.message = `${error.what} ${error.fix} [${error.code}]`;
+    }
+    throw error;
+  }
+}

@@ -1,7 +1,7 @@
 // What the generated modules call. `entry` makes the API of one entry, `app` that of all entries of a build. What few
 // pages need (workers, upkeep) is imported when it is asked for.
 
-import { MbundleError } from "./errors.js";
+import { MbundleError, advised } from "./errors.js";
 import { loadEntry, preloadEntry } from "./load.js";
 
 export { MbundleError } from "./errors.js";
@@ -17,11 +17,11 @@ export const entry = (spec) => {
   const own = { ...spec, canStartWorker: async () => (await import("./worker-check.js")).canStartWorker() };
   return {
     name: spec.name,
-    load: (options = {}) => about(spec.name, options.worker ? import("./remote.js").then(({ loadRemote }) => loadRemote(own, options)) : loadEntry(own, options)),
-    preload: (options = {}) => about(spec.name, preloadEntry(own, options)),
+    load: (options = {}) => advised(options.worker ? import("./remote.js").then(({ loadRemote }) => loadRemote(own, options)) : loadEntry(own, options), spec.name),
+    preload: (options = {}) => advised(preloadEntry(own, options), spec.name),
     prefetch: async (options = {}) => {
       await idle();
-      await about(spec.name, preloadEntry(own, { ...options, priority: -1 }));
+      await advised(preloadEntry(own, { ...options, priority: -1 }), spec.name);
     },
   };
 };
@@ -33,7 +33,9 @@ export const entry = (spec) => {
 export function app(modules) {
   const table = new Map(modules.map(([name, , module]) => [name, module]));
   /** @param {string} name */
-  const find = async (name) => {
+  const find = (name) => advised(open(name));
+  /** @param {string} name */
+  const open = async (name) => {
     const module = table.get(name);
     if (!module) throw new MbundleError("unknown-entry", `There is no entry ${JSON.stringify(name)}; this build has ${[...table.keys()].join(", ")}.`);
     return (await importedEntry(name, module)).default;
@@ -74,15 +76,5 @@ async function importedEntry(name, module) {
     return await module();
   } catch (cause) {
     throw new MbundleError("network", `The module of ${name} could not be imported.`, { entry: name, cause });
-  }
-}
-
-/** Says in which entry an error happened. @template T @param {string} name @param {Promise<T>} promise @returns {Promise<T>} */
-async function about(name, promise) {
-  try {
-    return await promise;
-  } catch (error) {
-    if (error instanceof MbundleError) error.entry ??= name;
-    throw error;
   }
 }

@@ -18,7 +18,7 @@ import { openSession } from "./session.js";
  * @typedef {import("./types.d.ts").LoadOptions} LoadOptions
  * @typedef {import("./types.d.ts").FileRef} FileRef
  * @typedef {import("./capability.js").Choice} Choice
- * @typedef {{choices: Choice[], skipped: string[], key: string, proven: boolean, manifest: import("./types.d.ts").Manifest}} Plan
+ * @typedef {{choices: Choice[], skipped: string[], key: string, proven: boolean}} Plan
  *   `key`: of the note that remembers the choice; `proven`: this device has run the first choice before
  */
 
@@ -43,7 +43,7 @@ export async function loadEntry(spec, options) {
     try {
       const model = await open(spec, choice, options, skipped);
       if (!last && !(planned.proven && index === 0)) await prove(model, signal);
-      remember(spec, planned, choice);
+      remember(planned, choice);
       return model;
     } catch (error) {
       if (last || !(error instanceof MbundleError) || !NEXT.has(error.code)) throw await explained(spec, error, signal);
@@ -88,7 +88,9 @@ async function plan(spec, options, signal) {
   if (!entry) throw new MbundleError("manifest", `The manifest has no entry ${spec.name}.`);
   const made = await choose(entry.variants, options, spec.name);
   const key = encodeURIComponent(`choice-${spec.manifest.sha256.slice(0, 16)}-${options.device ?? "auto"}-${options.variant ?? ""}-${spec.name}`);
-  return { ...recall(await note(key), made), key, manifest };
+  const text = await note(key);
+  if (text === undefined) announce(spec, manifest);
+  return { ...recall(text, made), key };
 }
 
 /** What was passed over on this device stays passed over, until the browser is another. @param {string | undefined} text @param {{choices: Choice[], skipped: string[]}} made */
@@ -101,14 +103,19 @@ function recall(text, { choices, skipped }) {
 /** @param {Choice} choice */
 const labelOf = ({ variant, device }) => `${device} ${variant.name}`;
 
-/** Also the moment to tidy the store: a manifest that has been remembered has been tidied for. @param {Spec} spec @param {Plan} planned @param {Choice} choice */
-function remember(spec, { key, proven, skipped, manifest }, choice) {
+/** @param {Spec} spec @param {import("./types.d.ts").Manifest} manifest */
+function announce(spec, manifest) {
+  const build = JSON.stringify([locate(spec, spec.manifest.file).replace(/[^/]*$/, ""), [...manifest.entries.keys()].sort()]);
+  import("./upkeep.js").then((upkeep) => upkeep.announce(build, spec, manifest)).catch(() => {}); // next time
+}
+
+/** Also the moment to tidy the store: this build runs, so that files of the former are of no use. @param {Plan} planned @param {Choice} choice */
+function remember({ key, proven, skipped }, choice) {
   if (proven) return;
   const text = [navigator.userAgent, labelOf(choice), ...skipped.map((reason) => reason.replaceAll("\n", " "))].join("\n");
-  const build = JSON.stringify([locate(spec, spec.manifest.file).replace(/[^/]*$/, ""), [...manifest.entries.keys()].sort()]);
   note(key, text)
     .then(() => import("./upkeep.js"))
-    .then(({ collect }) => collect(build, spec, manifest))
+    .then(({ collect }) => collect())
     .catch(() => {}); // next time
 }
 

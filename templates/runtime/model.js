@@ -1,6 +1,6 @@
 // An open session behind names: run, info, dispose.
 
-import { MbundleError, textOf } from "./errors.js";
+import { MbundleError, advised, textOf } from "./errors.js";
 import { fitFeeds } from "./feeds.js";
 import { alone } from "./ort.js";
 
@@ -19,15 +19,17 @@ import { alone } from "./ort.js";
 export function makeModel({ ort, session, variant, info }) {
   /** @type {Promise<void> | undefined} */
   let disposed;
+  /** @param {import("./types.d.ts").Feeds<any>} feeds */
+  const run = async (feeds) => {
+    if (disposed) throw new MbundleError("disposed", `${info.entry} has been disposed of.`);
+    const fitted = fitFeeds(variant.inputs, feeds);
+    return /** @type {any} */ (alone(ort, () => runOnce(ort, session, fitted, info)));
+  };
   return {
     info,
     inputs: variant.inputs,
     outputs: variant.outputs,
-    async run(feeds) {
-      if (disposed) throw new MbundleError("disposed", `${info.entry} has been disposed of.`, { entry: info.entry });
-      const fitted = fitFeeds(variant.inputs, /** @type {Record<string, unknown>} */ (feeds));
-      return /** @type {any} */ (alone(ort, () => runOnce(ort, session, fitted, info)));
-    },
+    run: (feeds) => advised(run(feeds), info.entry),
     dispose: () => (disposed ??= alone(ort, () => session.release())),
   };
 }

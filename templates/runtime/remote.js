@@ -1,7 +1,7 @@
 // The same API with everything in a worker: the page's thread stays free. One worker serves all models of a page and
 // ends with the last, which gives back the wasm heap that onnxruntime never shrinks.
 
-import { MbundleError } from "./errors.js";
+import { MbundleError, advised } from "./errors.js";
 import { fitFeeds } from "./feeds.js";
 import { loadEntry } from "./load.js";
 import { placeOf } from "./place.js";
@@ -128,14 +128,15 @@ async function enter(to, message, onProgress, signal) {
 function modelOf(to, model, info, ports) {
   /** @type {Promise<void> | undefined} */
   let disposed;
+  /** @param {import("./types.d.ts").Feeds<any>} feeds */
+  const run = async (feeds) => {
+    if (disposed) throw new MbundleError("disposed", `${info.entry} has been disposed of.`);
+    return ask(to, { call: "run", model, feeds: Object.fromEntries(fitFeeds(ports.inputs, feeds)) }).answer;
+  };
   return {
     info,
     ...ports,
-    async run(feeds) {
-      if (disposed) throw new MbundleError("disposed", `${info.entry} has been disposed of.`, { entry: info.entry });
-      const fitted = fitFeeds(ports.inputs, /** @type {any} */ (feeds));
-      return ask(to, { call: "run", model, feeds: Object.fromEntries(fitted) }).answer;
-    },
+    run: (feeds) => advised(run(feeds), info.entry),
     dispose: () => (disposed ??= ask(to, { call: "dispose", model }).answer.then(() => void leave(to))),
   };
 }

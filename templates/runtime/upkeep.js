@@ -6,23 +6,30 @@ import { openStore } from "./store.js";
 
 const LIVE = "live-"; // one note for each build of this origin: the files of its last manifest
 const FORGET_MS = 60 * 86_400_000; // a build that no page has loaded for 60 days is gone
-const WAIT_MS = 3_000;
+const WAIT_MS = 1_000;
 
 /**
- * Writes down what a build consists of and removes the files that no build names any more.
+ * Writes down what a build consists of, before any of it is stored: what nobody names is removed by whoever tidies next.
  * @param {string} build whatever stays the same from one version of a build to the next
  * @param {import("./types.d.ts").Spec} spec
  * @param {import("./types.d.ts").Manifest} manifest
  */
-export async function collect(build, spec, manifest) {
+export async function announce(build, spec, manifest) {
   const store = await openStore();
   if (!store.shared) return;
   const files = [...manifest.entries.values()].flatMap(({ variants }) => variants.flatMap(({ graph, data }) => [graph, ...data.flatMap(({ chunks }) => chunks)]));
   const live = [spec.manifest, ...files].map(({ sha256 }) => sha256);
   await store.note(LIVE + (await nameOf(build)), JSON.stringify({ at: Date.now(), live: [...new Set(live)] }));
-  await new Promise((resolve) => setTimeout(resolve, WAIT_MS)); // other entries may be loading the same files now
+}
+
+/** Removes the files that no build names any more. */
+export async function collect() {
+  const store = await openStore();
+  if (!store.shared) return;
+  await new Promise((resolve) => setTimeout(resolve, WAIT_MS)); // the page has better things to do now
+  const files = await store.list();
   const named = await namedIn(store);
-  for (const sha256 of await store.list()) if (!named.has(sha256)) await store.remove(sha256);
+  for (const sha256 of files) if (!named.has(sha256)) await store.remove(sha256);
 }
 
 /** @param {string} text */

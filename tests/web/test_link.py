@@ -82,15 +82,17 @@ def test_what_cannot_be_joined_is_refused(a: str, b: str, says: str) -> None:
 
 
 @needs_node
-def test_the_emitted_runtime_loads_and_is_small(tmp_path: Path) -> None:
-    """12 kB of brotli for all that a page with one model pulls in; its own entry module is below 1 kB of them."""
+def test_the_emitted_runtime_loads_and_stays_small(tmp_path: Path) -> None:
+    """What each page pulls in; all else is imported when it is needed. An app's own minifier makes it smaller again."""
     (tmp_path / "package.json").write_text('{"type": "module"}')
     for name, content in runtime_files()[1].items():
         (tmp_path / name).write_bytes(content)
-    script = "import(process.argv[1]).then((m) => console.log(Object.keys(m).includes('entry'), size));"
-    script = (
-        f"const size = require('zlib').brotliCompressSync(require('fs').readFileSync(process.argv[1])).length;{script}"
-    )
-    done = node("-e", script, tmp_path / "index.js")
+    script = """
+      const { readFileSync } = require("fs");
+      const { brotliCompressSync } = require("zlib");
+      const sizes = process.argv.slice(1).map((file) => brotliCompressSync(readFileSync(file)).length);
+      import(process.argv[1]).then((m) => console.log("entry" in m, sizes.reduce((a, b) => a + b)));
+    """
+    done = node("-e", script, tmp_path / "index.js", tmp_path / "load.js")
     assert done.stdout.startswith("true "), done.stderr
-    assert int(done.stdout.split()[1]) <= 11_500
+    assert int(done.stdout.split()[1]) <= 13_300

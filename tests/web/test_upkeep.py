@@ -46,13 +46,13 @@ def test_chunks_that_no_build_names_are_removed_after_the_next_load(visit: Any, 
     page = visit()
     value(page, ONE)
     page.evaluate("import('/other/models.js').then((m) => m.load('it')).then(() => 0)")
-    both = sorted([*named(first, tmp_path / "dist"), *named(other, tmp_path / "other")])
+    both = sorted({*named(first, tmp_path / "dist"), *named(other, tmp_path / "other")})
     settled(page, both)
     page.close()
     second = dist.build(tmp_path / "dist", {"it": {"fp32": scale(4)}})
     page = visit()
     assert value(page, ONE)["y"] == 8
-    settled(page, sorted([*named(second, tmp_path / "dist"), *named(other, tmp_path / "other")]))
+    settled(page, sorted({*named(second, tmp_path / "dist"), *named(other, tmp_path / "other")}))
 
 
 def test_what_is_stored_can_be_told_and_cleared(visit: Any, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_progress_errors_and_disposal_cross(manifest: dict[str, Any], visit: Any
     assert seen["told"][-1]["phase"] == "ready"
     assert seen["sums"] == [3, 3]
     assert (seen["kept"], seen["dims"]) == (2048, [2, 1024])
-    assert seen["codes"] == [[True, "feeds", None], [True, "session", "odd"], [True, "disposed", "it"]]
+    assert seen["codes"] == [[True, "feeds", "it"], [True, "session", "odd"], [True, "disposed", "it"]]
     assert "NoSuchOperator" in seen["text"]
     page.wait_for_timeout(300)
     assert page.workers == []  # gone with the last model: the wasm heap is given back
