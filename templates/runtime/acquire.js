@@ -110,7 +110,7 @@ async function fetchVerified({ blob, url, target, priority, signal }, onBytes) {
   const job = { url, file: blob.file, target, signal, onBytes };
   // A second time past the HTTP cache, in case that is where the wrong bytes are.
   for (const reload of [false, true]) {
-    const good = await inLane(priority, signal, () => (integrity ? downloadChecked({ ...job, reload, integrity }) : download({ ...job, reload })));
+    const good = await inLane(priority, signal, async () => (integrity ? downloadChecked({ ...job, reload, integrity }) : void (await download({ ...job, reload }))));
     if (good ?? (await sha256(target)) === blob.sha256) return;
     onBytes(0);
   }

@@ -81,6 +81,7 @@ export async function holds({ sha256 }) {
  */
 export async function reserve(files) {
   most = sizeOf(files) > BIG ? 24 << 20 : 96 << 20;
+  if (!(await isShared())) return giveUp("this page's origin has no store; one with https has");
   const { quota, usage } = await usageOf();
   if (quota === null || usage === null || sizeOf(files) < quota - usage) return;
   const missing = await Promise.all(files.map(async (file) => !(await holds(file))));

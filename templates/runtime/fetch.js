@@ -4,7 +4,7 @@
 import { MbundleError, textOf } from "./errors.js";
 
 const ATTEMPTS = 5;
-const IDLE_MS = 12_000; // without a byte, and once more: a slow network is not an error, one silent for half a minute is
+const IDLE_MS = 10_000; // without a byte, and once more: a slow network is not an error, one silent for 20 s is
 const BASE_DELAY_MS = 300;
 const MOST_DELAY_MS = 8_000;
 const SCRATCH = 256 << 10;
