@@ -9,6 +9,7 @@ when a figure is over its limit. Needs 12 GB of disk and, for the stock tools on
 from __future__ import annotations
 
 import argparse
+import resource
 import shutil
 import sys
 import tempfile
@@ -33,19 +34,32 @@ def figures(kind: str, work: Path, runs: int, jobs: list[str]) -> Iterator[Figur
     ground = {side: beyond(0, side, JOBS[0], source, work) for side in ("bare", "bare-stock")}
     for job in jobs:
         times: dict[str, list[float]] = {"ours": [], "stock": []}
+        spent: dict[str, list[float]] = {"ours": [], "stock": []}
         for _ in range(runs):
             for side, found in times.items():
-                found.append(timed(side, job, source, work))
+                seconds, cpu = timed(side, job, source, work)
+                found.append(seconds)
+                spent[side].append(cpu)
         yield Figure(f"{kind}, {job}: wall, of the stock tool", *ratio(times["ours"], times["stock"], 1 / SPEED[job]))
+        yield Figure(f"{kind}, {job}: CPU, of the stock tool", *ratio(spent["ours"], spent["stock"], 1))
         ours = beyond(ground["bare"], "ours", job, source, work)
         stock = beyond(ground["bare-stock"], "stock", job, source, work)
         detail = f"{ours / MB:.0f} MB of {stock / MB:.0f} MB"
         yield Figure(f"{kind}, {job}: memory, of the stock tool", ours / stock, 1 / MEMORY, detail=detail)
 
 
-def timed(side: str, job: str, source: Path, work: Path) -> float:
+def timed(side: str, job: str, source: Path, work: Path) -> tuple[float, float]:
+    """Seconds by the clock, and of all processors together: the latter hardly depend on who else is at work."""
+    before = cpu()
     with tempfile.TemporaryDirectory(dir=work) as folder:
-        return wall(command(side, job, source, folder), work)
+        seconds = wall(command(side, job, source, folder), work)
+    return seconds, cpu() - before
+
+
+def cpu() -> float:
+    """Of the processes that ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def beyond(ground: int, side: str, job: str, source: Path, work: Path) -> int:
