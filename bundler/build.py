@@ -22,6 +22,7 @@ from .cache.location import cache_folder
 from .cache.memo import Memo
 from .cache.steps import Steps
 from .cache.store import Store
+from .cache.twins import Twins
 from .catalogue import problem
 from .chunks import names
 from .chunks.label import VariantId
@@ -249,19 +250,33 @@ class _Build:
     ) -> Committed:
         """Manifest, runtime and generated loader; then the new build becomes the current one."""
         self._refuse_changed_sources()
+        site = self.config.output
         described = {entry.spec.name: _described(entry, placements, graphs, output) for entry in entries}
+        ort = put_ort(output, self.config.root) if site.ort == "self" else None
         manifest = Manifest(described, f"mbundle {__version__}")
+        manifest = replace(manifest, encodings=self._compressed(manifest, output))
         data = manifest.to_bytes()
         sha256 = hashlib.sha256(data).hexdigest()
         folder, modules = runtime_files()
         for name, content in modules.items():
             output.put(f"{folder}/{name}", content)
         plain = orjson.loads(data)
-        site = self.config.output
-        ort = put_ort(output, self.config.root) if site.ort == "self" else None
         pointers = render(plain, names.manifest(sha256), sha256, len(data), base=site.base, ort=ort)
         self.update = os.path.exists(os.path.join(self.config.output.dir, MANIFEST))
         return output.commit(pointers, data)
+
+    def _compressed(self, manifest: Manifest, output: Transaction) -> dict[str, dict[str, int]]:
+        """Name in assets/ -> encoding -> bytes, of the files that the manifest names."""
+        if not self.config.output.compress:
+            return {}
+        from .emit.compress import compress
+
+        with self.progress.span(f"compressing ({', '.join(self.config.output.compress)})"):
+            known = Twins(self.store)
+            twins = compress(output, self.config.output.compress, known, self.options.jobs)
+            known.save()
+        shipped = manifest.files()
+        return {name: sizes for name, sizes in twins.items() if name in shipped}
 
     def finish(
         self,

@@ -57,7 +57,8 @@ def build_stats(
 ) -> dict[str, Any]:
     """See the module's header; sizes in bytes, times in seconds. `seconds` and `fresh` are the caller's."""
     labels = _labels(entries, placements, graphs)
-    rows = [_file(file, labels) for file in _with_folders(files)]
+    whole, twins = _apart(files)
+    rows = [_file(file, labels, twins) for file in _with_folders(whole)]
     records = [record for entry in entries for variant in entry.variants for record in variant.records]
     return {
         "version": VERSION,
@@ -132,6 +133,17 @@ def _users(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"shared by {len(names)}"
 
 
+def _apart(files: Iterable[Emitted]) -> tuple[list[Emitted], dict[str, dict[str, int]]]:
+    """The files, and of each its compressed twins: suffix -> bytes. A twin is no download more but one instead."""
+    emitted = {file.file: file for file in files}
+    twins: dict[str, dict[str, int]] = {}
+    for name, file in emitted.items():
+        base, _, suffix = name.rpartition(".")
+        if suffix in ("br", "zst") and base in emitted:
+            twins.setdefault(base, {})[suffix] = file.nbytes
+    return [file for name, file in emitted.items() if name.rpartition(".")[0] not in twins], twins
+
+
 def _with_folders(files: Iterable[Emitted]) -> Iterator[Emitted]:
     """The runtime's modules as the one folder that they are."""
     modules: dict[str, list[Emitted]] = {}
@@ -144,10 +156,13 @@ def _with_folders(files: Iterable[Emitted]) -> Iterator[Emitted]:
         yield Emitted(folder, sum(one.nbytes for one in held), any(one.written for one in held))
 
 
-def _file(file: Emitted, labels: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+def _file(
+    file: Emitted, labels: Mapping[str, tuple[str, str]], twins: Mapping[str, Mapping[str, int]]
+) -> dict[str, Any]:
     kind, users = labels.get(file.file, ("other", ""))
     label = f"{kind}, {users}" if users else _other(file.file)
-    return {"file": file.file, "bytes": file.nbytes, "kind": kind, "label": label, "written": file.written}
+    row = {"file": file.file, "bytes": file.nbytes, "kind": kind, "label": label, "written": file.written}
+    return row | ({"compressed": dict(twins[file.file])} if file.file in twins else {})
 
 
 def _other(file: str) -> str:

@@ -13,6 +13,8 @@ ASSETS = "assets"
 
 ASSET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 
+WEIGHTS = ".bin"
+
 _STEM_LIMIT = 48
 
 
@@ -21,7 +23,7 @@ def short(sha256: str) -> str:
 
 
 def chunk(sha256: str) -> str:
-    return f"{short(sha256)}.bin"
+    return f"{short(sha256)}{WEIGHTS}"
 
 
 def graph(entry: str, variant: str, sha256: str) -> str:

@@ -135,6 +135,11 @@ CONFIG: dict[str, Diagnostic] = {
         "A mode chooses the defaults; there are two.",
         "Use --mode production or --mode development.",
     ),
+    "MB134": Diagnostic(
+        "A compressor is not installed",
+        "brotli and zstandard are extras: not every project compresses its output.",
+        "pip install 'mbundle[compress]'",
+    ),
     "MB140": Diagnostic(
         "The source of an entry does not exist",
         "A source is a file or folder, relative to the config.",

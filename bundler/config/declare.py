@@ -173,6 +173,8 @@ class Output(Declaration):
     """Builds whose files stay in the folder, the newest included."""
     ort: Literal["app", "self"] = "app"
     """Whose onnxruntime-web the page uses: the app's own, or a copy that is put beside the models."""
+    compress: Sequence[Literal["br", "zstd"]] = ()
+    """Put compressed twins (<file>.br, <file>.zst) beside the files that shrink, for hosts that serve them."""
 
 
 class Chunks(Declaration):

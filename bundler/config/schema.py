@@ -79,6 +79,7 @@ class OutputSpec:
     keep: int = 2
     """Generations whose files stay in the folder, the newest included."""
     ort: Literal["app", "self"] = "app"
+    compress: tuple[Literal["br", "zstd"], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 from . import values
@@ -54,7 +55,18 @@ def _output(top: Part, entries: list[EntrySpec]) -> OutputSpec:
         max_opset=part.get("max_opset", values.whole(7, 26)),
         keep=part.get("keep", values.whole(1, 100)),
         ort=part.get("ort", values.choice("app", "self")),
+        compress=tuple(sorted(set(part.get("compress", values.sequence(_encoding))))),
     )
+
+
+_COMPRESSORS = {"br": "brotli", "zstd": "zstandard"}
+
+
+def _encoding(value: Any) -> Any:
+    name: str = values.choice(*_COMPRESSORS)(value)
+    if find_spec(_COMPRESSORS[name]) is None:
+        raise Bad(f"needs the package {_COMPRESSORS[name]} for {values.shown(value)}", code="MB134")
+    return name
 
 
 def _output_dir(part: Part, written: str, inputs: list[str]) -> str:

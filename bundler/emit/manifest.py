@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from ..catalogue import problem
@@ -83,6 +83,8 @@ class Entry:
 class Manifest:
     entries: Mapping[str, Entry]
     generator: str
+    encodings: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Name in assets/ -> "br" or "zstd" -> bytes of the compressed twin beside it."""
 
     def files(self) -> dict[str, FileRef]:
         """Every file in assets/ that the manifest names, by name."""
@@ -117,7 +119,8 @@ def read_manifest(path: str) -> Manifest:
 
 def _manifest(manifest: Manifest) -> dict[str, Any]:
     entries = {name: _entry(entry) for name, entry in manifest.entries.items()}
-    return {"version": VERSION, "generator": manifest.generator, "entries": entries}
+    value = {"version": VERSION, "generator": manifest.generator, "entries": entries}
+    return value | ({"encodings": manifest.encodings} if manifest.encodings else {})
 
 
 def _entry(entry: Entry) -> dict[str, Any]:

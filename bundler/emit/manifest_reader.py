@@ -93,7 +93,19 @@ def _manifest(value: Any, at: str) -> Manifest:
     checked = {
         _text(_NAME)(name, f"{at}.entries"): _entry(item, f"{at}.entries.{name}") for name, item in entries.items()
     }
-    return Manifest(checked, _field(fields, at, "generator", _text(_NAME)))
+    encodings = _field(fields, at, "encodings", _encodings) if "encodings" in fields else {}
+    return Manifest(checked, _field(fields, at, "generator", _text(_NAME)), encodings)
+
+
+def _encodings(value: Any, at: str) -> dict[str, dict[str, int]]:
+    """Of files that the manifest names, and of no others."""
+    files = _table(value, at)
+    return {_text(ASSET_NAME)(name, at): _sizes(sizes, f"{at}.{name}") for name, sizes in files.items()}
+
+
+def _sizes(value: Any, at: str) -> dict[str, int]:
+    sizes = _table(value, at)
+    return {_one_of(("br", "zstd"))(name, at): _integer(size, f"{at}.{name}") for name, size in sizes.items()}
 
 
 def _entry(value: Any, at: str) -> Entry:
@@ -212,6 +224,8 @@ def _check_tiling(file: DataFile, at: str) -> None:
 
 def _check_files(manifest: Manifest) -> None:
     """One name, one content: a runtime that has checked a file once may use it wherever it is named."""
+    for name in manifest.encodings:
+        _require(name in manifest.files(), f"manifest.encodings.{name}", "a file that the manifest names")
     seen: dict[str, FileRef] = {}
     for entry in manifest.entries.values():
         for variant in entry.variants:

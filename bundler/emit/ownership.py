@@ -19,7 +19,7 @@ MANIFEST = "model-manifest.json"
 _SIZE_LIMIT = 64 << 20
 _SHAPE = re.compile(
     r"model-manifest\.json|models\.(?:js|d\.ts)|entries/[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.(?:js|d\.ts)"
-    r"|assets/(?:[a-z0-9-]{1,48}(?:\.[a-z0-9-]{1,48})?-)?[0-9a-f]{16}(?:\.[a-z0-9]{1,16})?"
+    r"|assets/(?:[a-z0-9-]{1,48}(?:\.[a-z0-9-]{1,48})?-)?[0-9a-f]{16}(?:\.[a-z0-9]{1,16})?(?:\.(?:br|zst))?"
     r"|runtime-[0-9a-f]{8,64}/[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.(?:js|ts|json)"
 )
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from threading import Lock
 from types import TracebackType
+from typing import BinaryIO
 
 from ..catalogue import problem
 from ..chunks import names
@@ -83,6 +84,19 @@ class Transaction:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._exit.close()
+
+    @property
+    def files(self) -> Generation:
+        """What is part of this build so far."""
+        with self._guard:
+            return dict(self._files)
+
+    def open(self, name: str) -> BinaryIO:
+        """A file of this build, for reading."""
+        with self._guard:
+            path = self._staged.get(name, self._folder.at(name))
+        with output_errors(path):
+            return open(path, "rb")
 
     def have(self, name: str, sha256: str, nbytes: int) -> bool:
         """Whether the file is there (or staged), whole; it is then part of this build."""

@@ -72,7 +72,8 @@ def _files(files: Sequence[Row], out_dir: str, style: Style) -> Iterator[str]:
         name = shorten(row["file"], _PATH - len(folder))
         paint = {"weights": style.green, "graph": style.cyan}.get(row["kind"], style.bold)
         pad = " " * (_PATH - len(folder) - len(name) + 1)
-        label = style.dim("│ " + shorten(row["label"], _WIDTH - _PATH - 14))
+        twins = "".join(f".{suffix} {size(nbytes)} │ " for suffix, nbytes in row.get("compressed", {}).items())
+        label = style.dim("│ " + twins + shorten(row["label"], max(8, _WIDTH - _PATH - 14 - len(twins))))
         yield f"{style.dim(folder)}{paint(name)}{pad}{size(row['bytes']):>10} {label}"
     if len(files) > len(shown):
         rest = files_bytes(files) - files_bytes(shown)
