@@ -298,14 +298,15 @@ class _Build:
         warnings = [warning.as_json() for warning in self.warnings]
         stats = build_stats(self.config, entries, placements, graphs, files, warnings)
         out = self.config.output.dir
-        fresh.record(
-            self.config,
-            self.watched,
-            inputs=_inputs(self.config, entries),
-            outputs={os.path.join(out, name): mark.sha256 for name, mark in committed.files.items()},
-            table=stats,
-            memo=self.memo,
-        )
+        if not committed.warnings:  # else the next build has to tidy up what this one could not
+            fresh.record(
+                self.config,
+                self.watched,
+                inputs=_inputs(self.config, entries),
+                outputs={os.path.join(out, name): mark.sha256 for name, mark in committed.files.items()},
+                table=stats,
+                memo=self.memo,
+            )
         returning = sum(file.nbytes for file in files if file.written) if self.update else None
         return stats | {"fresh": False, "seconds": self.progress.elapsed(), "returning": returning}
 

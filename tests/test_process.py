@@ -305,3 +305,12 @@ def test_the_light_half_imports_nothing_heavy() -> None:
 def test_the_temp_folder_is_the_systems_by_default() -> None:
     folder, _, _ = run("working_folder", "x")
     assert Path(folder).parent == Path(tempfile.gettempdir())
+
+
+@pytest.mark.parametrize(
+    "make", [lambda tmp: process.run("os:getpid", tmp=tmp), lambda tmp: process.scratch_folder("a", tmp)]
+)
+def test_a_folder_that_takes_no_files_is_told(tmp_path: Path, make: Callable[[str], object]) -> None:
+    with pytest.raises(OutputError) as caught:
+        make(str(tmp_path / "gone"))
+    assert caught.value.problems[0].code == "MB309"

@@ -7,7 +7,6 @@ is a StepError about this entry, which the caller catches so that the other entr
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -102,7 +101,7 @@ class Reference:
 
     def _recorded(self) -> Baseline:
         """A source that cannot be run in time or memory on made-up inputs is not compared; that is told."""
-        folder = tempfile.mkdtemp(prefix="baseline-", dir=self._workshop.scratch)
+        folder = process.scratch_folder("baseline-", self._workshop.scratch)
         golden = self._entry.golden.path if self._entry.golden else ""
         limits = replace(
             Limits.for_model(self._source.nbytes), wall=BASELINE_SECONDS + self._source.nbytes / (50 << 20)
@@ -200,7 +199,7 @@ class _Chain:
         return model, record.with_agreement(agreement)
 
     def _applied(self, step: StepInput, label: str) -> StepResult:
-        scratch = tempfile.mkdtemp(prefix="step-", dir=self.workshop.scratch)
+        scratch = process.scratch_folder("step-", self.workshop.scratch)
         shop = self.workshop
         context = Context(scratch, shop.mode, shop.root, self.entry.name, shop.target_ir, shop.target_opset)
         target = "bundler.loaders.step:apply_step"

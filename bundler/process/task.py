@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import secrets
@@ -58,9 +59,7 @@ def run(
 
 def _run(task: Task, label: str, folder: str, printed: Callable[[str], None] | None) -> Any:
     limits = task.limits
-    with tempfile.TemporaryFile(dir=folder) as exchange, tempfile.TemporaryFile(dir=folder) as log:
-        pickle.dump(task, exchange, pickle.HIGHEST_PROTOCOL)
-        exchange.seek(0)
+    with _exchange(task, folder) as exchange, _scratch_file(folder) as log:
         status, timed_out = _supervised(exchange, log, folder, limits.wall)
         if printed is not None and (text := _tail(log)):
             printed(text)
@@ -70,9 +69,41 @@ def _run(task: Task, label: str, folder: str, printed: Callable[[str], None] | N
         return _result(exchange, end, label, limits)
 
 
+def _exchange(task: Task, tmp: str) -> IO[bytes]:
+    """A file that holds the task and will hold the reply."""
+    exchange = _scratch_file(tmp)
+    try:
+        pickle.dump(task, exchange, pickle.HIGHEST_PROTOCOL)
+        exchange.flush()
+        exchange.seek(0)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # closing tries to write once more
+            exchange.close()
+        raise _no_room(error, tmp) from error
+    return exchange
+
+
+def _scratch_file(tmp: str) -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile(dir=tmp)
+    except OSError as error:
+        raise _no_room(error, tmp) from error
+
+
+def scratch_folder(prefix: str, tmp: str) -> str:
+    """A new empty folder in `tmp`, which is one that goes with the build. OutputError MB309."""
+    try:
+        return tempfile.mkdtemp(prefix=prefix, dir=tmp)
+    except OSError as error:
+        raise _no_room(error, tmp) from error
+
+
+def _no_room(error: OSError, tmp: str) -> OutputError:
+    return OutputError(problem("MB309", f"nothing could be written in {tmp}: {error.strerror}"))
+
+
 def _supervised(exchange: IO[bytes], log: IO[bytes], tmp: str, wall: float) -> tuple[dict[str, Any], bool]:
     """The child's status frame, and whether the wall clock ended it. Whatever happens here, the child is gone after."""
-    exchange.flush()
     stops = _client.stops
     folder = os.path.join(tmp, f"mbundle-{secrets.token_hex(6)}")
     with _client.submit(exchange.fileno(), log.fileno(), folder) as control:
