@@ -39,7 +39,12 @@ class VariantSpec:
 class GoldenSpec:
     path: str
     metric: str = "cosine"
+    """"cosine", or the qualified name of the user's function."""
     at_least: float | None = None
+    where: str = ""
+    """For functions: "icons/golden", for the child that evaluates the config again."""
+    digest: str = ""
+    """For functions: sha256 of all code that decides what it gives."""
 
 
 @dataclass(frozen=True, slots=True)
