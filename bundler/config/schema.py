@@ -26,6 +26,8 @@ class LoaderSpec:
     digest: str = ""
     """For functions, also in options, and for plugins: sha256 of all code that decides what they do. Part of the cache
     key."""
+    place: tuple[str, int, int, int, int] | None = None
+    """Of a loader that finds a recipe: where its call is written (`config.settle.Place`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,8 @@ def _read_call(call: LoaderCall, index: int, chain: Chain, reading: Reading) -> 
     digest = _digest_of_plugin(of.loader) if of.kind == "plugin" else ""
     functions = [name for name, value in options if value == FUNCTION]
     if not functions:
-        return LoaderSpec(of.name, options, of.kind, digest=digest)
+        place = call.site.place if getattr(of.loader, "finds_recipe", False) else None
+        return LoaderSpec(of.name, options, of.kind, digest=digest, place=place)
     where = f"{chain.where}/{index}"
     own = [digest_of_own(given_options(call)[name], where, reading) for name in functions]
     return LoaderSpec(of.name, options, of.kind, where, _digest([digest, *own], []))

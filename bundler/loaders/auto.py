@@ -25,6 +25,7 @@ class Auto:
     min_cosine: ClassVar[float] = -1.0
     warn_cosine: ClassVar[float] = -1.0
     wants_samples: ClassVar[bool] = True
+    finds_recipe: ClassVar[bool] = True
 
     accuracy: float = 0.95
     """Least value of the entry's golden metric, or of the cosine with the source's outputs where it has none."""

@@ -66,6 +66,8 @@ class Loader(Protocol):
     warn_cosine: ClassVar[float]
     """Below this cosine the step stays, and the build says how far off it is."""
 
+    finds_recipe: ClassVar[bool]
+    """Whether it notes a "recipe" that `build --write` can put in its place. May be left out: then it does not."""
     wants_samples: ClassVar[bool]
     """Whether its context has `samples`. May be left out: then it has not."""
     drops_ports: ClassVar[bool]
