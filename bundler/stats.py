@@ -105,7 +105,9 @@ def _step(record: StepRecord) -> dict[str, Any]:
         "seconds": record.seconds,
         "maxError": record.max_error,
         "cosine": record.cosine,
+        "metric": record.metric,
         "note": record.note,
+        **({"details": record.details} if record.details else {}),
     }
 
 

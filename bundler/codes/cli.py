@@ -35,4 +35,9 @@ CLI: dict[str, Diagnostic] = {
         "An invariant of mbundle itself does not hold.",
         "Open an issue and attach the log file that the message names.",
     ),
+    "MB194": Diagnostic(
+        "a found recipe cannot be written into the config",
+        "`--write` replaces the call of auto() by the steps that it found; they need a list to stand in.",
+        "Write auto(...) directly into `use` or a variant's list, or copy the steps from .mbundle/stats.json.",
+    ),
 }

@@ -102,4 +102,9 @@ LOADERS: dict[str, Diagnostic] = {
         "The result is compared with the source after every step, on the golden inputs or on generated ones.",
         'Raise the entry\'s max_error if that is fine, leave the step out, or set on_regression="rollback".',
     ),
+    "MB325": Diagnostic(
+        "the golden metric fails",
+        "It gets what a step's result and the source give for all golden samples, and says how well they agree.",
+        "Return a finite number, higher for better, from the function that Golden(metric=...) names.",
+    ),
 }

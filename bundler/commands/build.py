@@ -6,11 +6,15 @@ import importlib
 import os
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..report.progress import Progress
+
+if TYPE_CHECKING:
+    from ..config.schema import BuildConfig
+    from ..config.settle import Place
 
 _PROFILE = "mbundle-trace.json"
 
@@ -22,9 +26,17 @@ _PROFILE = "mbundle-trace.json"
 @click.option("--cache-dir", help="Folder of the cache. [default: $MBUNDLE_CACHE_DIR, else .mbundle/cache]")
 @click.option("--no-cache", is_flag=True, help="Run every step, even where its result is known.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object to stdout.")
+@click.option("--write", is_flag=True, help="Put what auto() found into the config, in its place.")
 @click.option("--profile", is_flag=False, flag_value=_PROFILE, metavar="[FILE]", help="Write a trace for Perfetto.")
 def build(
-    config: str, mode: str, jobs: int | None, cache_dir: str | None, no_cache: bool, as_json: bool, profile: str | None
+    config: str,
+    mode: str,
+    jobs: int | None,
+    cache_dir: str | None,
+    no_cache: bool,
+    as_json: bool,
+    write: bool,
+    profile: str | None,
 ) -> None:
     """Build every entry of model.config.py into the output folder.
 
@@ -32,14 +44,16 @@ def build(
     """
     with Progress(quiet=as_json) as progress:
         progress.line(_headline(mode))
-        stats = _built(progress, config, mode, jobs, cache_dir, no_cache)
+        stats, settings = _built(progress, config, mode, jobs, cache_dir, no_cache)
+        if write:
+            _settle(settings, stats, progress)
     _write_profile(profile, progress)
     _report(stats, as_json)
 
 
 def _built(
     progress: Progress, config: str, mode: str, jobs: int | None, cache_dir: str | None, no_cache: bool
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], BuildConfig]:
     from ..config.load import load_config
 
     # While the child that evaluates the config starts: a no-change build needs this next, and it takes 20 ms to import.
@@ -52,13 +66,29 @@ def _built(
 
     last = fresh.check(settings)
     if last.fresh and not no_cache:
-        return dict(last.table) | {"fresh": True, "seconds": progress.elapsed(), "returning": 0}
+        return dict(last.table) | {"fresh": True, "seconds": progress.elapsed(), "returning": 0}, settings
     from ..build import BuildOptions, build
 
     options = BuildOptions(jobs or os.cpu_count() or 1, cache_dir, not no_cache)
     stats = build(settings, options, progress)
     _write_stats(settings.root, stats)
-    return stats
+    return stats, settings
+
+
+def _settle(settings: BuildConfig, stats: dict[str, Any], progress: Progress) -> None:
+    """Writes found recipes into the config, in place of the calls that found them."""
+    from ..config.settle import settle
+    from ..loaders.search.recipe import sources
+
+    recipes: dict[Place, list[str]] = {}
+    for spec, entry in zip(settings.entries, stats["entries"], strict=True):
+        for variant, built in zip(spec.variants, entry["variants"], strict=True):
+            for step, row in zip(variant.steps, built["steps"], strict=True):
+                found = row.get("details", {}).get("recipe")
+                if step.place is not None and found and row["status"] in ("ok", "cached"):
+                    recipes[step.place] = sources(found)
+    for file in settle(recipes, "bundler.loaders", ["quantize_weights"]) if recipes else ():
+        progress.line(f"{os.path.relpath(file, settings.root)}: auto() gave way to the steps that it found")
 
 
 def _headline(mode: str) -> str:

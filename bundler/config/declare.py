@@ -119,13 +119,21 @@ def constructor(loader: Callable[P, object]) -> Callable[P, LoaderCall]:
 Step: TypeAlias = LoaderCall | AppliesToModel | Callable[[Any], Any] | Callable[[Any, Any], Any]
 
 
+Arrays: TypeAlias = Mapping[str, Sequence[Any]]
+"""Name of an input or output -> its numpy array for each sample."""
+Metric: TypeAlias = Callable[[Arrays, Arrays], float] | Callable[[Arrays, Arrays, Arrays], float]
+
+
 class Golden(Declaration, kw_only=False):
     """Real inputs, on which every step's result is compared with the source."""
 
     path: PathText
-    """An .npz file, relative to the config: input name -> array, or a stack of arrays with one dimension more."""
-    metric: Literal["cosine"] = "cosine"
-    """Cosine similarity with the source's outputs, of the output that fares worst."""
+    """An .npz file, relative to the config: input name -> array, or a stack of arrays with one dimension more.
+    Samples of different shapes are told apart by their number: "0/<input>", "1/<input>", ..."""
+    metric: Literal["cosine"] | Metric = "cosine"
+    """"cosine": similarity with the source's outputs, of the output that fares worst. Or a function of your own,
+    `f(outputs, reference)` or `f(outputs, reference, feeds)` -> float, higher is better: each maps a name to the
+    arrays of all samples, of the step's result, of the source, and of what both were fed."""
     at_least: float | None = None
     """A step whose result agrees less is rolled back, or fails the build (`on_regression`)."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,7 +18,7 @@ from .names import complaint, slug
 from .part import Part
 from .schema import BudgetSpec, EntrySpec, GoldenSpec, VariantSpec
 from .sources import resolve
-from .steps import Chain, read_chain
+from .steps import Chain, digest_of_own, name_of, read_chain, takes
 
 METRICS = ("cosine",)
 
@@ -112,10 +114,23 @@ def _golden(entry: Part) -> GoldenSpec | None:
     part = entry.part("golden", Golden)
     if part is None:
         return None
-    low = part.get("at_least", values.optional(values.number(-1, 1)))
     root = part.reading.env.root
     path = part.get("path", lambda value: _file(value, root))
-    return GoldenSpec(path, part.get("metric", values.choice(*METRICS)), low)
+    metric = part.get("metric", _metric)
+    own = not isinstance(metric, str)
+    low = part.get("at_least", values.optional(values.number(-math.inf if own else -1, math.inf if own else 1)))
+    if not own:
+        return GoldenSpec(path, metric, low)
+    where = f"{entry.entry}/golden"
+    return GoldenSpec(path, name_of(metric), low, where, digest_of_own(metric, where, part.reading))
+
+
+def _metric(value: Any) -> Any:
+    if not callable(value):
+        return values.choice(*METRICS)(value)
+    if isinstance(value, type) or inspect.iscoroutinefunction(value) or not (takes(value, 2) or takes(value, 3)):
+        raise Bad("must be a function of (outputs, reference) or (outputs, reference, feeds)", code="MB122")
+    return value
 
 
 def _budget(entry: Part) -> BudgetSpec | None:

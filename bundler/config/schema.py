@@ -26,6 +26,8 @@ class LoaderSpec:
     digest: str = ""
     """For functions, also in options, and for plugins: sha256 of all code that decides what they do. Part of the cache
     key."""
+    place: tuple[str, int, int, int, int] | None = None
+    """Of a loader that finds a recipe: where its call is written (`config.settle.Place`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,12 @@ class VariantSpec:
 class GoldenSpec:
     path: str
     metric: str = "cosine"
+    """"cosine", or the qualified name of the user's function."""
     at_least: float | None = None
+    where: str = ""
+    """For functions: "icons/golden", for the child that evaluates the config again."""
+    digest: str = ""
+    """For functions: sha256 of all code that decides what it gives."""
 
 
 @dataclass(frozen=True, slots=True)

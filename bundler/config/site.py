@@ -38,3 +38,11 @@ class Site:
     def span(self) -> tuple[int | None, int | None, int | None, int | None]:
         """(first line, last line, first column, end column), columns in UTF-8 bytes as `ast` counts them."""
         return next(islice(self._code.co_positions(), self._instruction // 2, None), (None, None, None, None))
+
+    @property
+    def place(self) -> tuple[str, int, int, int, int] | None:
+        """The file and the span; None when Python does not know it."""
+        first, last, start, end = self.span
+        if first is None or last is None or start is None or end is None:
+            return None
+        return self.file, first, last, start, end

@@ -66,7 +66,7 @@ def _read_step(step: Any, index: int, chain: Chain, reading: Reading) -> LoaderS
         _report(reading, chain, (index,), refusal[1], refusal[2], refusal[0])
         return None
     where = f"{chain.where}/{index}"
-    return LoaderSpec(_name(step), (), "function", where, _digest_of_own(step, where, reading))
+    return LoaderSpec(name_of(step), (), "function", where, digest_of_own(step, where, reading))
 
 
 def _read_call(call: LoaderCall, index: int, chain: Chain, reading: Reading) -> LoaderSpec | None:
@@ -79,9 +79,10 @@ def _read_call(call: LoaderCall, index: int, chain: Chain, reading: Reading) -> 
     digest = _digest_of_plugin(of.loader) if of.kind == "plugin" else ""
     functions = [name for name, value in options if value == FUNCTION]
     if not functions:
-        return LoaderSpec(of.name, options, of.kind, digest=digest)
+        place = call.site.place if getattr(of.loader, "finds_recipe", False) else None
+        return LoaderSpec(of.name, options, of.kind, digest=digest, place=place)
     where = f"{chain.where}/{index}"
-    own = [_digest_of_own(given_options(call)[name], where, reading) for name in functions]
+    own = [digest_of_own(given_options(call)[name], where, reading) for name in functions]
     return LoaderSpec(of.name, options, of.kind, where, _digest([digest, *own], []))
 
 
@@ -120,12 +121,12 @@ def _hint(step: Any) -> str | None:
 def _signature_refusal(function: Callable[..., Any]) -> tuple[str, str, str | None] | None:
     inner = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
     if inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner):
-        return "MB122", f"is the async function `{_name(function)}`", "Write it without async."
+        return "MB122", f"is the async function `{name_of(function)}`", "Write it without async."
     if inspect.isgeneratorfunction(inner):
-        return "MB122", f"is the generator `{_name(function)}`", "Return the model instead of yielding it."
+        return "MB122", f"is the generator `{name_of(function)}`", "Return the model instead of yielding it."
     if takes(function, 1) or takes(function, 2):
         return None
-    return "MB122", f"is `{_name(function)}`, which cannot be called with a model", None
+    return "MB122", f"is `{name_of(function)}`, which cannot be called with a model", None
 
 
 def takes(function: Callable[..., Any], count: int) -> bool:
@@ -139,7 +140,7 @@ def takes(function: Callable[..., Any], count: int) -> bool:
     return True
 
 
-def _name(step: Any) -> str:
+def name_of(step: Any) -> str:
     name = getattr(step, "__qualname__", None)
     return name if isinstance(name, str) else type(step).__qualname__
 
@@ -148,7 +149,7 @@ def _digest_of_plugin(loader: type) -> str:
     return _digest([], [_module_file(loader)])
 
 
-def _digest_of_own(step: Any, where: str, reading: Reading) -> str:
+def digest_of_own(step: Any, where: str, reading: Reading) -> str:
     """sha256 of all that decides what the function `step` does.
 
     A function that a helper module defines at its top level depends on the project's modules. Anything else may hold
@@ -184,11 +185,13 @@ def _digest(words: list[str], files: list[str]) -> str:
 
 
 def own_steps(entries: Mapping[str, Any]) -> dict[str, Any]:
-    """Every step of raw entries by its place (`LoaderSpec.where`)."""
+    """Every step and golden metric of raw entries by its place (`LoaderSpec.where`, `GoldenSpec.where`)."""
     found: dict[str, Any] = {}
     for name, entry in entries.items():
         chains = {f"{name}/use": entry.use or ()}
         chains |= {f"{name}/variants/{variant}": steps or () for variant, steps in (entry.variants or {}).items()}
         for where, steps in chains.items():
             found |= {f"{where}/{index}": step for index, step in enumerate(steps)}
+        if entry.golden is not None and callable(entry.golden.metric):
+            found[f"{name}/golden"] = entry.golden.metric
     return found

@@ -7,6 +7,7 @@ up among the installed entry points `mbundle.loaders`, only then.
 from typing import TYPE_CHECKING
 
 from ..config.declare import constructor
+from .auto import Auto
 from .dce import Dce
 from .dedupe import Dedupe
 from .float16 import Float16
@@ -16,6 +17,7 @@ from .quantize_static import QuantizeStatic
 from .quantize_weights import QuantizeWeights
 from .simplify import Simplify
 
+auto = constructor(Auto)
 dce = constructor(Dce)
 dedupe = constructor(Dedupe)
 fuse = constructor(Fuse)
@@ -26,6 +28,7 @@ quantize_weights = constructor(QuantizeWeights)
 simplify = constructor(Simplify)
 
 __all__ = [
+    "auto",
     "dce",
     "dedupe",
     "float16",

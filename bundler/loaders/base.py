@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from ..graph.model import Model
+from .verify.baseline import Baseline
+from .verify.metric import Metric
 
 
 class Skip(Exception):
@@ -20,6 +22,10 @@ class Skip(Exception):
 
 def silent(message: str) -> None:
     """A log that nobody reads; a function by name, so that a Context can be sent to a child."""
+
+
+def nothing(name: str, value: Any) -> None:
+    """Details that nobody reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,14 @@ class Context:
     entry: str
     target_ir: int = 10
     target_opset: int = 22
+    samples: Baseline | None = None
+    """Inputs and the source's outputs for them; only for loaders with `wants_samples`."""
+    metric: Metric | None = None
+    """The entry's own golden metric."""
+    at_least: float = float("-inf")
+    """What the entry's golden set asks for."""
+    detail: Callable[[str, Any], None] = nothing
+    """Notes a name and a JSON value for stats.json."""
     log: Callable[[str], None] = silent
     """One line for the build's output, e.g. why the step changed nothing."""
 
@@ -52,6 +66,10 @@ class Loader(Protocol):
     warn_cosine: ClassVar[float]
     """Below this cosine the step stays, and the build says how far off it is."""
 
+    finds_recipe: ClassVar[bool]
+    """Whether it notes a "recipe" that `build --write` can put in its place. May be left out: then it does not."""
+    wants_samples: ClassVar[bool]
+    """Whether its context has `samples`. May be left out: then it has not."""
     drops_ports: ClassVar[bool]
     """Whether it may take outputs away, and inputs that nothing needs then. What stays keeps name, type, shape and
     order. May be left out: then it may not."""

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..graph.dtypes import NUMBERS
 from .kernels.blocks import Blocks
+from .kernels.integers import Integers
 from .nodes import make_node, right_factor
 from .origin import Origin, attribute
-from .packing import PackedBlocks
+from .packing import Form, PackedBlocks
 from .rewrite import Rewriting
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ _MICROSOFT = "com.microsoft"
 class BlockWise:
     """One run of the loader."""
 
-    def __init__(self, options: QuantizeWeights, rewriting: Rewriting) -> None:
-        self._options, self._rewriting = options, rewriting
+    def __init__(self, options: QuantizeWeights, rewriting: Rewriting, wanted: frozenset[str]) -> None:
+        self._options, self._rewriting, self._wanted = options, rewriting, wanted
         self._edit, self._origins, self.packer = rewriting.edit, rewriting.origins, rewriting.packer
         self._restored: dict[tuple[Origin, int], str] = {}
 
@@ -63,12 +64,17 @@ class BlockWise:
             return None
         if node.op_type == "Gather":
             return self._gather(node) if self._options.embeddings else None
-        return self._product(node) or self._restoring(node)
+        return self._product(node) or self._columns(node) or self._restoring(node)
+
+    def _origin(self, name: str) -> Origin | None:
+        """What `name` is, if it is one of the weights that shall be quantized."""
+        origin = self._origins.get(name)
+        return origin if origin is not None and origin.weight.name in self._wanted else None
 
     def _product(self, node: Any) -> list[Any] | None:
         """MatMul, Gemm and FusedMatMul as MatMulNBits; a bias is added by a node of its own."""
         right = right_factor(node)
-        origin = self._origins.get(node.input[1]) if right is not None else None
+        origin = self._origin(node.input[1]) if right is not None else None
         if origin is None or len(origin.shape) != 2:
             return None
         packed = self._packed(origin, transposed=origin.transposed != right)
@@ -89,7 +95,7 @@ class BlockWise:
 
     def _gather(self, node: Any) -> list[Any] | None:
         """A table of rows that blocks fit into; else each row gets one scale."""
-        origin = self._origins.get(node.input[0])
+        origin = self._origin(node.input[0])
         if origin is None or origin.transposed or attribute(node, "axis", 0) != 0:
             return None
         packed = self._packed(origin, transposed=True, fitting=True) if len(origin.shape) == 2 else None
@@ -115,11 +121,47 @@ class BlockWise:
             make_node("Mul", [names[1], names[2]], node.output[0]),
         ]
 
+    def _columns(self, node: Any) -> list[Any] | None:
+        """A product with one scale for each output: what it is made floats again from is closest that way."""
+        origin = self._origin(node.input[1]) if right_factor(node) is False else None
+        if origin is None or origin.transposed or len(origin.shape) != 2 or self._options.block_size != "row":
+            return None
+        floats = self._of_columns(origin)
+        if not floats:
+            return None
+        copy = type(node)()
+        copy.CopyFrom(node)
+        copy.input[1] = floats
+        return [copy]
+
+    def _of_columns(self, origin: Origin) -> str:
+        key = (origin, -1)
+        if (
+            key not in self._restored
+            and prod(origin.shape) + 4 * origin.shape[1] + 3 * _NODE < origin.weight.region.length
+        ):
+            scaled = self.packer.scaled(origin.weight, Form(Integers(signed=True), rows=1, axis=1))
+            self._restored[key] = self._multiplied(origin, scaled.values, scaled.scale) if scaled else ""
+        return self._restored.get(key, "")
+
+    def _multiplied(self, origin: Origin, values: str, scale: str) -> str:
+        """In the main graph, where every graph sees it."""
+        cast, floats = (self._edit.fresh(f"{origin.weight.name}_{part}") for part in ("floats", "restored"))
+        self._rewriting.prelude += [
+            make_node("Cast", [values], cast, to=NUMBERS["float32"]),
+            make_node("Mul", [cast, scale], floats),
+        ]
+        if origin.dtype == "float32":
+            return floats
+        narrow = self._edit.fresh(f"{origin.weight.name}_narrow")
+        self._rewriting.prelude.append(make_node("Cast", [floats], narrow, to=NUMBERS[origin.dtype]))
+        return narrow
+
     def _restoring(self, node: Any) -> list[Any] | None:
         """The node on weights that are made floats again: onnxruntime does it once, when it loads the model."""
         inputs = list(node.input)
         for index in _ROW_INPUTS[node.op_type]:
-            origin = self._origins.get(inputs[index]) if index < len(inputs) else None
+            origin = self._origin(inputs[index]) if index < len(inputs) else None
             if origin is not None and not origin.transposed and len(origin.shape) >= 2:
                 inputs[index] = self._floats(origin, _row_axes(node, origin)) or inputs[index]
         if inputs == list(node.input):
@@ -154,6 +196,8 @@ class BlockWise:
 
     def _kind(self, k: int, fitting: bool) -> Blocks | None:
         """`fitting`: K must be made of whole blocks, so the blocks may be smaller than asked for."""
+        if self._options.block_size == "row":
+            return None
         size = int(self._options.block_size)
         while fitting and size >= 16 and k % size:
             size //= 2

@@ -6,6 +6,7 @@ is a StepError about this entry, which the caller catches so that the other entr
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -15,7 +16,7 @@ from typing import Any, Literal, Protocol
 
 from .. import process
 from ..config.schema import EntrySpec, LoaderSpec, VariantSpec
-from ..errors import Interrupted, MbundleError, OutputError, StepError, printable
+from ..errors import ConfigError, Interrupted, MbundleError, OutputError, StepError, printable
 from ..graph.model import Model
 from ..process import Limits
 from .base import Context
@@ -24,6 +25,7 @@ from .regression import Allowed, Trouble, growth, of_form, of_function, of_loadi
 from .step import StepResult
 from .verify.agreement import Agreement
 from .verify.baseline import Baseline
+from .verify.metric import own_metric
 
 BASELINE_SECONDS = 120.0
 """For finding inputs and running the source on them; a big model gets more."""
@@ -106,7 +108,12 @@ class Reference:
         limits = replace(
             Limits.for_model(self._source.nbytes), wall=BASELINE_SECONDS + self._source.nbytes / (50 << 20)
         )
-        args = (self._source, os.path.join(folder, "baseline.npz"), golden)
+        args = (
+            self._source,
+            os.path.join(folder, "baseline.npz"),
+            golden,
+            own_metric(self._entry, self._workshop.config_file, self._workshop.mode) is not None,
+        )
         try:
             baseline: Baseline = process.run(
                 "bundler.loaders.verify.samples:record",
@@ -172,6 +179,8 @@ class _Chain:
             "tolerance": allowed.as_json(),
             "on_regression": self.entry.on_regression,
         }
+        if self.entry.golden is not None and self.entry.golden.where:
+            context["metric"] = self.entry.golden.digest
         if loader is None:
             context["entry"] = self.entry.name  # a plain function sees it and may act on it
         version = loader.version if loader else ""
@@ -192,6 +201,7 @@ class _Chain:
             bigger = growth(step.model, result.model)
             remarks = [bigger, note, remark(agreement, allowed, self.reference.baseline().note)]
             record = self._record("ok", "; ".join(filter(None, remarks)), step, result.model, started)
+            record = replace(record, details=result.details)
             return result.model, record.with_agreement(agreement)
         if self.entry.on_regression == "error":
             raise refuse(trouble, self.entry.name, step.spec.name)
@@ -202,6 +212,9 @@ class _Chain:
         scratch = process.scratch_folder("step-", self.workshop.scratch)
         shop = self.workshop
         context = Context(scratch, shop.mode, shop.root, self.entry.name, shop.target_ir, shop.target_opset)
+        if getattr(_loader(step.spec), "wants_samples", False):
+            metric = own_metric(self.entry, shop.config_file, shop.mode)
+            context = replace(context, samples=self.reference.baseline(), metric=metric, at_least=_bar(self.entry))
         target = "bundler.loaders.step:apply_step"
         printed = (lambda text: shop.told(label, text)) if step.spec.kind == "function" else None
         result: StepResult = process.run(
@@ -215,7 +228,7 @@ class _Chain:
             tmp=scratch,
             printed=printed,
         )
-        for line in result.log:
+        for line in (*result.details.get("table", ()), *result.log):
             shop.told(label, printable(line, 200))
         return result
 
@@ -237,11 +250,12 @@ class _Chain:
                 model,
                 self.reference.baseline(),
                 self.entry.external_ops,
+                own_metric(self.entry, self.workshop.config_file, self.workshop.mode),
                 limits=limits,
                 label=f"the result of {label}",
                 tmp=self.workshop.scratch,
             )
-        except (Interrupted, OutputError):
+        except (ConfigError, Interrupted, OutputError):
             raise
         except MbundleError as error:
             return None, of_loading(error)
@@ -264,7 +278,7 @@ def extra_files(spec: LoaderSpec, root: str) -> tuple[str, ...]:
 
 def _bar(entry: EntrySpec) -> float:
     golden = entry.golden
-    return -1.0 if golden is None or golden.at_least is None else golden.at_least
+    return -math.inf if golden is None or golden.at_least is None else golden.at_least
 
 
 def _loader(spec: LoaderSpec) -> Any:

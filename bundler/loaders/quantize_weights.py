@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import ClassVar, Literal
 
-from ..errors import printable
+from ..catalogue import problem
+from ..config.suggest import closest
+from ..errors import StepError, printable
 from ..graph.model import Model
 from .base import Context, Skip
 
@@ -15,7 +18,7 @@ class QuantizeWeights:
     """Like image compression at a higher quality: activations stay exact, so it is closer than `quantize_dynamic`."""
 
     name: ClassVar[str] = "quantize_weights"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     tools: ClassVar[tuple[str, ...]] = ("numpy", "onnx")
     max_error: ClassVar[float] = float("inf")
     min_cosine: ClassVar[float] = 0.8
@@ -23,12 +26,15 @@ class QuantizeWeights:
 
     bits: Literal[8, 4] = 8
     """4 halves the bytes of 8 once more, and is measurably less exact."""
-    block_size: Literal[16, 32, 64, 128, 256] = 32
-    """Weights that share one scale; smaller is closer and bigger (a scale takes 32 bits)."""
+    block_size: Literal[16, 32, 64, 128, 256, "row"] = 32
+    """Weights that share one scale; smaller is closer and bigger (a scale takes 32 bits). "row", for 8 bits: one scale
+    for each row of a table or matrix; what is not looked up is made floats again when the model is loaded."""
     symmetric: bool = True
     """False gives each block a zero point too: closer, slightly bigger."""
     embeddings: bool = True
     """False leaves the tables that tokens are looked up in alone."""
+    tensors: tuple[str, ...] = ()
+    """Names of the weights that it is for, or patterns such as "encoder.layer.*"; none: all of them."""
 
     def reads(self) -> tuple[str, ...]:
         return ()
@@ -40,10 +46,27 @@ class QuantizeWeights:
 
         if not model.weights:
             raise Skip("it has no weights of 1 KiB or more")
-        result, step = rewrite(model, context.scratch, lambda rewriting: BlockWise(self, rewriting))
+        if self.bits == 4 and self.block_size == "row":
+            raise Skip('block_size="row" is for 8 bits')
+        wanted = chosen(self.tensors, model, context.entry)
+        result, step = rewrite(model, context.scratch, lambda rewriting: BlockWise(self, rewriting, wanted))
         odd = [f'weight "{printable(name, 60)}" holds infinity or NaN' for name in sorted(step.packer.odd)]
         if result is None:
             raise Skip(odd[0] if odd else "none of its weights gets smaller")
         for line in odd:
             context.log(f"{line}: it stays")
         return result
+
+
+def chosen(patterns: tuple[str, ...], model: Model, entry: str) -> frozenset[str]:
+    """Names of the weights that one of `patterns` fits, all when there is none. Raises StepError (MB312) for a pattern
+    that fits none."""
+    names = [weight.name for weight in model.weights]
+    for pattern in patterns:
+        if pattern not in names and not any(fnmatchcase(name, pattern) for name in names):
+            near = closest(pattern, names)
+            fix = f"Did you mean {near!r}?" if near else None
+            what = f"quantize_weights: the model has no weight {printable(pattern, 80)!r}"
+            raise StepError(problem("MB312", what, fix=fix, entry=entry, step="quantize_weights"))
+    fitting = (name for name in names for pattern in patterns if name == pattern or fnmatchcase(name, pattern))
+    return frozenset(fitting if patterns else names)

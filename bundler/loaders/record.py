@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from .verify.agreement import Agreement
@@ -27,6 +27,10 @@ class StepRecord:
     max_error: float | None = None
     """Relative to the output's largest magnitude; None: not compared."""
     cosine: float | None = None
+    metric: float | None = None
+    """What the entry's own golden metric gives; None: it has none, or the result was not compared."""
+    details: dict[str, Any] = field(default_factory=dict)
+    """What a loader wants in stats.json beside this. JSON values."""
     cached: bool = False
 
     def from_cache(self) -> StepRecord:
@@ -35,7 +39,8 @@ class StepRecord:
     def with_agreement(self, agreement: Agreement | None) -> StepRecord:
         if agreement is None or agreement.broken:
             return self
-        return replace(self, max_error=_figures(agreement.relative), cosine=_figures(agreement.cosine))
+        metric = None if agreement.metric is None else _figures(agreement.metric)
+        return replace(self, max_error=_figures(agreement.relative), cosine=_figures(agreement.cosine), metric=metric)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -29,10 +29,10 @@ class Trouble:
 @dataclass(frozen=True, slots=True)
 class Allowed:
     """Tolerance of the chain so far. `max_error`: the entry's own, absolute; it replaces the loaders' defaults.
-    `golden`: the least cosine that the entry's golden set asks for."""
+    `golden`: the least value of its golden metric that the entry asks for."""
 
     max_error: float | None = None
-    golden: float = -1.0
+    golden: float = float("-inf")
     tolerance: Tolerance = field(default_factory=lambda: Tolerance(0.0, 1.0))
     warn_cosine: float = 1.0
 
@@ -48,7 +48,7 @@ class Allowed:
 
     def as_json(self) -> list[Any]:
         t = self.tolerance
-        return [str(t.relative), t.cosine, t.absolute, t.golden, self.warn_cosine]
+        return [str(t.relative), t.cosine, t.absolute, str(t.golden), self.warn_cosine]
 
 
 def of_form(before: Model, after: Model, *, may_grow: bool = False, may_drop: bool = False) -> Trouble | None:

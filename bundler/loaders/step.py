@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..catalogue import problem
@@ -24,23 +24,26 @@ class StepResult:
     skipped: str = ""
     log: tuple[str, ...] = ()
     refused: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+    """What the loader noted for stats.json."""
 
 
 def apply_step(spec: LoaderSpec, model: Model, context: Context, config_file: str) -> StepResult:
     """The child's function. `config_file`: for plain functions, which are found again by evaluating it."""
     log: list[str] = []
-    context = replace(context, log=log.append)
+    details: dict[str, Any] = {}
+    context = replace(context, log=log.append, detail=details.__setitem__)
     step = _step(spec, context, config_file)
     try:
         result = step(model, context)
     except Skip as skip:
-        return StepResult(model, str(skip) or "it does not apply", tuple(log))
+        return StepResult(model, str(skip) or "it does not apply", tuple(log), details=details)
     except InputError as error:
         first = error.problems[0]
         if not first.file.startswith(context.scratch + os.sep):
             raise
         return StepResult(model, "", tuple(log), refused=first.what)
-    return StepResult(_checked(result, spec, context), "", tuple(log))
+    return StepResult(_checked(result, spec, context), "", tuple(log), details=details)
 
 
 def _step(spec: LoaderSpec, context: Context, config_file: str) -> Callable[[Model, Context], Any]:

@@ -51,6 +51,8 @@ def _step(step: Row, style: Style) -> Iterator[str]:
     tail = [duration(step["seconds"]) if step["status"] != "cached" else "cached"]
     if step.get("maxError") is not None:
         tail.append(f"error {step['maxError']:.1e}")
+    if step.get("metric") is not None:
+        tail.append(f"metric {step['metric']:.4g}")
     bad = step["status"] in ("rolled back", "skipped")
     text = f"    {shorten(step['step'], 16):<16} {sizes}   {'  '.join(tail)}"
     yield f"{text}  {style.yellow(step['status'])}" if bad else text

@@ -25,6 +25,9 @@ class Agreement:
     broken: str = ""
     faint: str = ""
     """Name of a probability that is all but zero on every sample, so that little was compared."""
+    metric: float | None = None
+    """What the entry's own golden metric gives; None: it has none."""
+    metric_name: str = "cosine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,8 @@ class Tolerance:
     relative: float = NO_LIMIT
     cosine: float = -1.0
     absolute: float | None = None
-    golden: float = -1.0
-    """Least cosine that the entry's golden set asks for, whatever a loader allows."""
+    golden: float = float("-inf")
+    """Least value of the golden metric that the entry asks for, whatever a loader allows."""
 
     def loosest(self, other: Tolerance) -> Tolerance:
         """Results are compared with the source: a step may be as far off as the steps before it were allowed to."""
@@ -47,7 +50,9 @@ def objection(found: Agreement, allowed: Tolerance) -> str:
     if found.broken:
         return found.broken
     where = f'output "{found.output}"' if found.output else "the outputs"
-    if found.cosine < allowed.golden:
+    if found.metric is not None and found.metric < allowed.golden:
+        return f"its {found.metric_name} is {found.metric:.4f} on the golden set ({allowed.golden:g} is the least)"
+    if found.metric is None and found.cosine < allowed.golden:
         return f"{where} has a cosine of {found.cosine:.4f} with the source (golden: {allowed.golden:g})"
     if allowed.absolute is not None and found.absolute > allowed.absolute:
         return f"{where} differs from the source by {found.absolute:.2g} (max_error is {allowed.absolute:g})"

@@ -6,6 +6,7 @@ to put into archives.
 
 from __future__ import annotations
 
+import math
 import time
 import zipfile
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import onnx
 
 from ...errors import printable
 from ...graph.model import Model, Signature
+from .archive import Writer
 from .baseline import Baseline
 from .domains import Domains
 from .feeds import INTEGERS, Array, CannotFeed, Feeds, feeds
@@ -32,21 +34,30 @@ _RANDOM = frozenset(
 )
 
 
-def record(model: Model, path: str, golden: str) -> Baseline:
-    """Runs the source on samples from the file `golden` or on generated ones; writes `path`. Child's function."""
+def record(model: Model, path: str, golden: str, whole: bool = False) -> Baseline:
+    """Runs the source on samples from the file `golden` or on generated ones; writes `path`. Child's function.
+
+    `whole`: a metric must see every sample, however long that takes.
+    """
     try:
-        runner, samples = _prepared(model, golden)
-        arrays: dict[str, Array] = {}
-        count = 0
-        for count, (inputs, outputs) in enumerate(_within(_runs(runner, samples), RUN_SECONDS), 1):
-            arrays |= {f"{count - 1}/in/{i}": inputs[port.name] for i, port in enumerate(model.signature.inputs)}
-            arrays |= {f"{count - 1}/out/{i}": array for i, array in enumerate(outputs)}
+        runner, samples = _prepared(model, golden, None if whole else SAMPLES)
+        runs = _within(_runs(runner, samples), math.inf if whole else RUN_SECONDS)
+        count = _written(runs, path, [port.name for port in model.signature.inputs])
     except CannotFeed as reason:
         return Baseline("", note=str(reason))
-    with open(path, "wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
     inputs = tuple(port.name for port in model.signature.inputs)
     return Baseline(path, inputs, runner.names, count, Probabilities(_skeleton(model).graph).names())
+
+
+def _written(runs: Iterator[tuple[Feeds, list[Array]]], path: str, names: list[str]) -> int:
+    count = 0
+    with Writer(path) as writer:
+        for count, (inputs, outputs) in enumerate(runs, 1):
+            for i, name in enumerate(names):
+                writer.put(f"{count - 1}/in/{i}", inputs[name])
+            for i, array in enumerate(outputs):
+                writer.put(f"{count - 1}/out/{i}", array)
+    return count
 
 
 def load(baseline: Baseline, signature: Signature) -> Iterator[tuple[Feeds, list[Array]]]:
@@ -64,7 +75,7 @@ def left_of(baseline: Baseline, signature: Signature) -> tuple[str, ...]:
     return tuple(name for name in baseline.outputs if name in names)
 
 
-def _prepared(model: Model, golden: str) -> tuple[Runner, Iterator[Feeds]]:
+def _prepared(model: Model, golden: str, most: int | None) -> tuple[Runner, Iterator[Feeds]]:
     random = sorted(_RANDOM & {op for op, _ in model.ops})
     if random:
         raise CannotFeed(f"it is random ({random[0]})")
@@ -72,7 +83,7 @@ def _prepared(model: Model, golden: str) -> tuple[Runner, Iterator[Feeds]]:
         runner = Runner(model)
     except Exception as error:  # operators that the app brings itself, for one
         raise CannotFeed(f"it cannot be run here: {first_line(error)}") from error
-    return runner, _golden(golden, model) if golden else _generated(runner, model)
+    return runner, _golden(golden, model, most) if golden else _generated(runner, model)
 
 
 def _runs(runner: Runner, samples: Iterator[Feeds]) -> Iterator[tuple[Feeds, list[Array]]]:
@@ -91,16 +102,27 @@ def _within(items: Iterator[Any], seconds: float) -> Iterator[Any]:
             return
 
 
-def _golden(path: str, model: Model) -> Iterator[Feeds]:
-    """An .npz whose keys are the inputs' names; an array with one dimension more than its input is a row of samples."""
+def _golden(path: str, model: Model, most: int | None) -> Iterator[Feeds]:
+    """An .npz whose keys are the inputs' names; an array with one dimension more than its input is a row of samples.
+    Or its keys are "<sample>/<input>", for samples of different shapes. `most`: samples that are taken of them."""
+    names = [port.name for port in model.signature.inputs]
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {port.name: file[port.name] for port in model.signature.inputs}
+            if f"0/{names[0]}" in file:
+                count = sum(key.endswith(f"/{names[0]}") for key in file.files)
+                for sample in range(min(count, most or count)):
+                    yield {name: file[f"{sample}/{name}"] for name in names}
+                return
+            arrays = {name: file[name] for name in names}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise CannotFeed(f"the golden file has no arrays for its inputs: {first_line(error)}") from error
+    yield from _rows(arrays, model, most)
+
+
+def _rows(arrays: Feeds, model: Model, most: int | None) -> Iterator[Feeds]:
     stacked = {p.name for p in model.signature.inputs if p.shape is not None and arrays[p.name].ndim > len(p.shape)}
     rows = min((len(arrays[name]) for name in stacked), default=1)
-    for row in range(min(rows, SAMPLES)):
+    for row in range(min(rows, most or rows)):
         yield {name: array[row] if name in stacked else array for name, array in arrays.items()}
 
 

@@ -1,0 +1,1 @@
+"""How `auto` finds its recipe. Runs in the loader's child process."""

@@ -1,0 +1,33 @@
+"""The handle on an entry's own golden metric: a function in the config, which a child finds by evaluating it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ...config.schema import EntrySpec, GoldenSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """How a child finds the function."""
+
+    golden: GoldenSpec
+    config_file: str
+    mode: Literal["development", "production"]
+
+    def function(self) -> Any:
+        """`f(outputs, reference, feeds) -> float`. Raises ConfigError when the config no longer has it."""
+        from ...config.evaluate import evaluate_function
+        from ...config.steps import takes
+
+        found = evaluate_function(self.config_file, self.golden.where, self.mode)
+        if takes(found, 3):
+            return found
+        return lambda outputs, reference, feeds: found(outputs, reference)
+
+
+def own_metric(entry: EntrySpec, config_file: str, mode: Literal["development", "production"]) -> Metric | None:
+    """None: the entry has none of its own."""
+    golden = entry.golden
+    return Metric(golden, config_file, mode) if golden is not None and golden.where else None
