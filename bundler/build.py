@@ -35,6 +35,7 @@ from .emit.manifest import Entry, FileRef, Manifest
 from .emit.ort import files as ort_files
 from .emit.ort import put as put_ort
 from .emit.ownership import MANIFEST
+from .emit.staging import is_tidy
 from .emit.transaction import Committed, Transaction
 from .errors import InputError, Interrupted, MbundleError, OutputError, Problem, StepError, merge, printable
 from .graph.read import ReadPolicy, ReadResult
@@ -298,7 +299,7 @@ class _Build:
         warnings = [warning.as_json() for warning in self.warnings]
         stats = build_stats(self.config, entries, placements, graphs, files, warnings)
         out = self.config.output.dir
-        if not committed.warnings:  # else the next build has to tidy up what this one could not
+        if is_tidy(out):  # else the next build has to finish what this one could not
             fresh.record(
                 self.config,
                 self.watched,

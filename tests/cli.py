@@ -86,6 +86,6 @@ def tree(folder: Path) -> dict[str, str]:
 def leftovers(project: Path) -> list[str]:
     """Temporary files of a build, anywhere in the project; none may outlive it."""
     cache = project / ".mbundle/cache/mbundle-v1"
-    scratch = [*(cache / "tmp").rglob("*"), *(cache / "live").rglob("*")]
+    scratch = {*(cache / "tmp").rglob("*"), *(cache / "live").rglob("*"), *(project / ".mbundle").rglob("*.tmp")}
     hidden = [path for path in (project / "dist").glob(".*") if path.name != ".mbundle.json"]
     return sorted(str(path.relative_to(project)) for path in (*scratch, *hidden, *project.glob("mbundle-*")))

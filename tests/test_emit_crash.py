@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -41,9 +42,12 @@ class Project:
         if not self.fresh:
             shutil.copytree(self.dist, self.saved)
         self.before = crash.generation(self.dist)
-        self.points = crash.points(self.command, self.dist, self.log)
+        self.points = crash.points(self.command, self.dist, self.log, env=crash.environment())
         self.after = crash.generation(self.dist)
         self.tree = tree(self.dist)
+
+    def sweep(self, chosen: Sequence[crash.Point]) -> Iterator[crash.Outcome]:
+        return crash.sweep(self.command, chosen, self.reset, self.log, env=crash.environment())
 
     def reset(self) -> None:
         shutil.rmtree(self.dist, ignore_errors=True)
@@ -73,16 +77,17 @@ class Project:
 @pytest.mark.parametrize("revisions", [1, 4], ids=["first build", "later build"])
 def test_a_sample_of_the_sweep(tmp_path: Path, revisions: int) -> None:
     project = Project(tmp_path, revisions)
-    for outcome in crash.sweep(project.command, project.points[revisions::31], project.reset, project.log):
+    for outcome in project.sweep(project.points[revisions::31]):
         project.check(outcome)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("revisions", [1, 4], ids=["first build", "later build"])
-def test_the_whole_sweep(tmp_path: Path, revisions: int) -> None:
+def test_every_call_with_one_fault(tmp_path: Path, revisions: int) -> None:
+    """With MBUNDLE_SWEEP=whole, every call with every fault. `test_build_crash` sweeps whole builds."""
     project = Project(tmp_path, revisions)
     assert len(project.points) >= 150
-    for outcome in crash.sweep(project.command, project.points, project.reset, project.log):
+    for outcome in project.sweep(crash.chosen(project.points)):
         project.check(outcome)
 
 

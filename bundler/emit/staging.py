@@ -146,6 +146,14 @@ def others(out_dir: str, but: Staging | None = None) -> list[Announced]:
     return [_look(os.path.join(out_dir, name), int(match[1])) for name, match in found if match]
 
 
+def is_tidy(out_dir: str) -> bool:
+    """Whether no build, running or broken off, has anything left to do in `out_dir`."""
+    try:
+        return not any(map(_NAME.fullmatch, os.listdir(out_dir)))
+    except OSError:
+        return False
+
+
 def empty(path: str) -> None:
     """Removes all but the announcement. Errors are left to whoever needs the space or the name."""
     with contextlib.suppress(OSError):
