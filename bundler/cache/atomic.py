@@ -34,6 +34,14 @@ def maker_runs(name: str) -> bool:
     return True
 
 
+def sweep(folder: str) -> None:
+    """Removes the temporary files that killed processes left in `folder`."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            if name.endswith(".tmp") and not maker_runs(name):
+                os.unlink(os.path.join(folder, name))
+
+
 def create(path: str, mode: int = 0o666) -> int:
     """Descriptor of a new file, its folder made where needed. mkstemp's 0600 would lock out who shares a cache."""
     try:

@@ -18,7 +18,7 @@ import orjson
 
 from .. import __version__
 from ..config.schema import BuildConfig
-from . import fingerprint, location, sealed, tools
+from . import atomic, fingerprint, location, sealed, tools
 from .fingerprint import Fingerprint
 from .pieces import AFFORDABLE, Piece, of_file, same
 
@@ -115,6 +115,7 @@ def record(
         }
         _save(record_path(config), value)
         location.keep_out_of_git(config.root)
+        atomic.sweep(location.state_folder(config.root))
     except OSError:
         return False
     return True

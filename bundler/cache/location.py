@@ -34,4 +34,4 @@ def keep_out_of_git(root: str) -> None:
     """Gives the work folder, all of which can be made again, a .gitignore, unless it has one. May raise OSError."""
     path = os.path.join(os.path.abspath(root), WORK_FOLDER, ".gitignore")
     if not os.path.lexists(path):
-        atomic.write(path, b"*\n")
+        atomic.write(path, b"*\n", temporary=atomic.unique(state_folder(root)))

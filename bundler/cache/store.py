@@ -185,6 +185,6 @@ class Store:
         """The folder with its tag (backup tools skip it) and its .gitignore."""
         if not os.path.exists(os.path.join(self.folder, "CACHEDIR.TAG")):
             os.makedirs(os.path.join(self.folder, "tmp"), exist_ok=True)
-            atomic.write(os.path.join(self.folder, ".gitignore"), b"*\n")
-            atomic.write(os.path.join(self.folder, "CACHEDIR.TAG"), _TAG)
+            for name, content in ((".gitignore", b"*\n"), ("CACHEDIR.TAG", _TAG)):
+                atomic.write(os.path.join(self.folder, name), content, temporary=self.temporary())
         self.hold()
