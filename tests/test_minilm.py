@@ -47,7 +47,12 @@ def built(project: Path, **variants: str) -> dict[str, Any]:
 
 
 def test_eight_bits_beside_the_stock_recipes(project: Path) -> None:
-    fine = '["*.attention.self.value.weight", "encoder.layer.[2-5].intermediate.dense.weight"]'
+    fine = [
+        "embeddings.position_embeddings.weight",
+        "encoder.layer.[1-5].attention.self.value.weight",
+        "encoder.layer.4.intermediate.dense.weight",
+        "encoder.layer.5.attention.output.dense.weight",
+    ]
     found = built(
         project,
         q8='quantize_dynamic(weight_type="uint8")',
@@ -58,4 +63,4 @@ def test_eight_bits_beside_the_stock_recipes(project: Path) -> None:
     assert found["q4"][0] > 50
     assert found["q4"][1] < 0.83
     assert found["w8"][0] <= 23
-    assert found["w8"][1] >= 0.96
+    assert found["w8"][1] >= 0.965

@@ -38,9 +38,9 @@ def moves(options: Mapping[str, Sequence[Option]]) -> list[Move]:
     return sorted(found, key=lambda move: (move.rate, order[move.weight]))
 
 
-def assigned(line: Sequence[Move], count: int) -> dict[str, int]:
-    """Weight -> choice after the first `count` moves; weights that stay are not in it."""
-    return {move.weight: move.choice for move in line[:count]}
+def assigned(made: Sequence[Move]) -> dict[str, int]:
+    """Weight -> choice after these moves; weights that stay are not in it."""
+    return {move.weight: move.choice for move in made}
 
 
 def _down(weight: str, options: Sequence[Option]) -> Iterator[Move]:

@@ -9,10 +9,12 @@ from typing import Any
 from ...graph.model import Model
 from ..base import Context
 from ..origin import FLOATS
-from .hull import Option, assigned, moves
+from .hull import Move, Option, assigned, moves
 from .recipe import CHOICES, PROBE, SHARES, Recipe, size_as
 from .trials import Trials
 
+ROUNDS = 3
+"""A move that goes too far (a table of half the model's bytes) is left out, and the search goes on behind it."""
 LEAST = 16 << 10
 """Bytes of a weight below which its precision is not worth a trial."""
 
@@ -41,15 +43,28 @@ class Hunt:
         self.cut = False
 
     def run(self) -> Recipe | None:
-        """The smallest recipe found that keeps the accuracy, or None. Time only ends it."""
+        """The smallest recipe found that keeps the accuracy, or None. Time only ends the search."""
         line = moves(self._options())
-        good, bad = 0, len(line) + 1
+        taken: list[Move] = []
+        for _ in range(ROUNDS):
+            count = self._furthest(taken, line)
+            taken += line[:count]
+            if self._late() or count == len(line):
+                break
+            blocked = line[count].weight
+            line = [move for move in line[count + 1 :] if move.weight != blocked]
+        return Recipe.of(assigned(taken)) if taken else None
+
+    def _furthest(self, taken: list[Move], line: list[Move]) -> int:
+        """How many moves of `line`, on top of those taken, keep the accuracy: all, or by bisection."""
+        good, bad, middle = 0, len(line) + 1, len(line)
         while bad - good > 1 and not self._late():
-            middle = (good + bad) // 2 if self.trials else len(line)
-            trial = Trial(middle, *self._trials.accuracy(Recipe.of(assigned(line, middle))))
+            recipe = Recipe.of(assigned([*taken, *line[:middle]]))
+            trial = Trial(len(taken) + middle, *self._trials.accuracy(recipe))
             self.trials.append(trial)
             good, bad = (middle, bad) if trial.metric >= self.accuracy else (good, middle)
-        return Recipe.of(assigned(line, good)) if good else None
+            middle = (good + bad) // 2
+        return good
 
     def _options(self) -> dict[str, list[Option]]:
         """What each weight can become; a weight that the time did not suffice for stays as it is."""
