@@ -174,7 +174,7 @@ def main(arguments: list[str]) -> NoReturn:
     with contextlib.suppress(AttributeError, OSError, ValueError):
         sys.stdout.flush()
         sys.stderr.flush()
-    with open(pipe, "wb") as stream:
+    with contextlib.suppress(BrokenPipeError), open(pipe, "wb") as stream:  # the build was interrupted meanwhile
         stream.write(len(message).to_bytes(8, "big") + message)
     os._exit(0)
 

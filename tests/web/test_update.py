@@ -19,7 +19,7 @@ from bundler.config.schema import ChunkSpec
 from fixtures.models import mlp
 
 from . import dist, project
-from .conftest import value
+from .conftest import until, value
 from .server import Site
 from .stored import HELPERS, settle
 
@@ -77,7 +77,7 @@ def test_after_a_one_layer_change_only_that_layer_is_fetched(tmp_path: Path, sit
     gone = list(old_hashes - set(hashes(out)))
     assert gone
     left = f"async (gone) => {{ {HELPERS} return !(await Promise.all(gone.map(stored))).some(Boolean); }}"
-    page.wait_for_function(left, arg=gone, timeout=10_000)
+    until(page, left, gone)
 
 
 def predicted(changed: int) -> int:

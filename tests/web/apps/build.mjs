@@ -8,7 +8,9 @@ const HTML = (script) => `<!doctype html><title>app</title><script type="module"
 const bundlers = {
   async vite(root, outDir, base) {
     const { build, createLogger } = await import("vite");
-    const customLogger = { ...createLogger("warn"), warn: (text) => console.log(text) };
+    // Rolldown remarks when plugins take most of a build's time, which on a busy machine they do.
+    const warn = (text) => text.includes("PLUGIN_TIMINGS") || console.log(text);
+    const customLogger = { ...createLogger("warn"), warn };
     await writeFile(join(root, "index.html"), HTML("./main.js"));
     await build({ root, base, configFile: false, logLevel: "warn", customLogger, build: { outDir } });
   },
