@@ -40,7 +40,7 @@ def project(tmp_path: Path) -> Path:
 def built(project: Path, **variants: str) -> dict[str, Any]:
     """Variant -> (megabytes on the wire, top-10 overlap)."""
     listed = ", ".join(f'"{name}": [{steps}]' for name, steps in variants.items())
-    (project / "model.config.py").write_text(CONFIG.replace("VARIANTS", f"{{{listed}}}"))
+    (project / "model.config.py").write_text(CONFIG.replace("VARIANTS", listed))
     stats = run(project, "build", "--json", timeout=3000).ok().json
     found = stats["entries"][0]["variants"]
     return {one["name"]: (one["bytes"] / 1e6, one["steps"][-1]["metric"]) for one in found}
