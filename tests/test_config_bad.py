@@ -12,6 +12,8 @@ from typing import NamedTuple
 import pytest
 
 from bundler.catalogue import CATALOGUE
+from bundler.config import validate
+from bundler.config.findings import Bad
 from bundler.config.load import load_config
 from bundler.errors import ConfigError, Problem
 
@@ -289,7 +291,7 @@ CASES = [
     Case("base script", top("output=Output(base='javascript:alert(1)/')"), "MB113", "must start with"),
     Case("base other host", top("output=Output(base='//evil/')"), "MB113", "must start with"),
     Case("opset", top("output=Output(max_opset=99)"), "MB113", "from 7 to 26", "", "99"),
-    Case("ort", top("output=Output(ort='selv')"), "MB113", 'must be app or self', 'Did you mean "self"?', "'selv'"),
+    Case("ort", top("output=Output(ort='selv')"), "MB113", "must be app or self", 'Did you mean "self"?', "'selv'"),
     Case("keep zero", top("output=Output(keep=0)"), "MB113", "from 1 to 100"),
     Case(
         "chunk order",
@@ -388,7 +390,7 @@ def marked(frame: str) -> str:
 def test_the_table_is_large_enough_and_covers_every_code_of_evaluation() -> None:
     assert len(CASES) >= 60
     untested = {code for code in CATALOGUE if "MB102" <= code <= "MB148"} - {case.code for case in CASES}
-    # processes, folders, plugins, modes and --write have tests of their own
+    # processes, folders, plugins, modes and compressors have tests of their own
     assert untested == {"MB104", "MB105", "MB109", "MB123", "MB133", "MB134"}
 
 
@@ -507,3 +509,10 @@ def test_no_config_at_all(tmp_path: Path) -> None:
     (tmp_path / "model.config.py").mkdir()
     with pytest.raises(ConfigError, match="not a regular file"):
         load_config(str(tmp_path))
+
+
+def test_a_compressor_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(validate._COMPRESSORS, "br", "no_such_package")
+    with pytest.raises(Bad) as told:
+        validate._encoding("br")
+    assert (told.value.code, "no_such_package" in told.value.what) == ("MB134", True)
