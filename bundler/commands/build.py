@@ -67,6 +67,9 @@ def _built(
     last = fresh.check(settings)
     if last.fresh and not no_cache:
         return dict(last.table) | {"fresh": True, "seconds": progress.elapsed(), "returning": 0}, settings
+    from .. import process
+
+    process.warm(("onnx", "onnxruntime"))  # every build needs them; meanwhile this process imports the pipeline
     from ..build import BuildOptions, build
 
     options = BuildOptions(jobs or os.cpu_count() or 1, cache_dir, not no_cache)
