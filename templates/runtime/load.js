@@ -89,7 +89,7 @@ async function plan(spec, options, signal) {
   const made = await choose(entry.variants, options, spec.name);
   const key = encodeURIComponent(`choice-${spec.manifest.sha256.slice(0, 16)}-${options.device ?? "auto"}-${options.variant ?? ""}-${spec.name}`);
   const text = await note(key);
-  if (text === undefined) announce(spec, manifest);
+  if (text === undefined) await announce(spec, manifest);
   return { ...recall(text, made), key };
 }
 
@@ -103,10 +103,11 @@ function recall(text, { choices, skipped }) {
 /** @param {Choice} choice */
 const labelOf = ({ variant, device }) => `${device} ${variant.name}`;
 
-/** @param {Spec} spec @param {import("./types.d.ts").Manifest} manifest */
+/** Before anything is stored: what nobody has announced is removed by whoever tidies next. A second is all it may take. @param {Spec} spec @param {import("./types.d.ts").Manifest} manifest */
 function announce(spec, manifest) {
   const build = JSON.stringify([locate(spec, spec.manifest.file).replace(/[^/]*$/, ""), [...manifest.entries.keys()].sort()]);
-  import("./upkeep.js").then((upkeep) => upkeep.announce(build, spec, manifest)).catch(() => {}); // next time
+  const done = import("./upkeep.js").then((upkeep) => upkeep.announce(build, spec, manifest)).catch(() => {}); // next time
+  return Promise.race([done, new Promise((resolve) => setTimeout(resolve, 1_000))]);
 }
 
 /** Also the moment to tidy the store: this build runs, so that files of the former are of no use. @param {Plan} planned @param {Choice} choice */
