@@ -55,11 +55,8 @@ def test_second_visit_asks_the_network_for_no_model_file(manifest: dict[str, Any
 
 def settle(page: Any, count: int) -> None:
     """Waits until `count` files are in the store; storing runs behind the session."""
-    until(
-        page,
-        "async (count) => (await (await caches.open('mbundle-1')).keys()).filter(({ url }) => /[0-9a-f]{64}$/.test(url)).length >= count",
-        count,
-    )
+    kept = "(await (await caches.open('mbundle-1')).keys()).filter(({ url }) => /[0-9a-f]{64}$/.test(url))"
+    until(page, f"async (count) => {kept}.length >= count", count)
 
 
 def test_damage_in_the_store_is_found_and_mended(manifest: dict[str, Any], visit: Any, site: Site) -> None:
