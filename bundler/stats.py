@@ -7,74 +7,39 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from .chunks.label import VariantId
-from .chunks.placement import Placement
-from .config.schema import BuildConfig, EntrySpec
-from .emit.manifest import FileRef
-from .graph.model import Model
+from .built import BuiltEntry, Emitted, Shipment
+from .config.schema import BuildConfig
 from .loaders.record import StepRecord
 
 VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltVariant:
-    name: str
-    model: Model
-    records: tuple[StepRecord, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltEntry:
-    """`files`: real paths of all files of the source that were read, the model first."""
-
-    spec: EntrySpec
-    source: Model
-    files: tuple[str, ...]
-    notes: tuple[str, ...]
-    variants: tuple[BuiltVariant, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Emitted:
-    """One file of the new generation, below the output folder."""
-
-    file: str
-    nbytes: int
-    written: bool
-
-
 def build_stats(
     config: BuildConfig,
-    entries: Sequence[BuiltEntry],
-    placements: Mapping[VariantId, Placement],
-    graphs: Mapping[VariantId, FileRef],
+    shipment: Shipment,
     files: Iterable[Emitted],
     warnings: Iterable[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """See the module's header; sizes in bytes, times in seconds. `seconds` and `fresh` are the caller's."""
-    labels = _labels(entries, placements, graphs)
+    labels = _labels(shipment)
     whole, twins = _apart(files)
     rows = [_file(file, labels, twins) for file in _with_folders(whole)]
-    records = [record for entry in entries for variant in entry.variants for record in variant.records]
+    records = [record for entry in shipment.entries for variant in entry.variants for record in variant.records]
     return {
         "version": VERSION,
         "ok": True,
         "mode": config.mode,
         "outDir": os.path.relpath(config.output.dir, config.root),
-        "entries": [_entry(entry, placements, graphs) for entry in entries],
+        "entries": [_entry(entry, shipment) for entry in shipment.entries],
         "files": rows,
         "steps": {"total": len(records), "cached": sum(record.cached for record in records)},
         "warnings": list(warnings),
     }
 
 
-def _entry(
-    entry: BuiltEntry, placements: Mapping[VariantId, Placement], graphs: Mapping[VariantId, FileRef]
-) -> dict[str, Any]:
+def _entry(entry: BuiltEntry, shipment: Shipment) -> dict[str, Any]:
     return {
         "name": entry.spec.name,
         "source": entry.spec.source,
@@ -84,12 +49,12 @@ def _entry(
         "variants": [
             {
                 "name": variant.name,
-                "bytes": wire_bytes(placements[entry.spec.name, variant.name], graphs[entry.spec.name, variant.name]),
+                "bytes": shipment.wire_bytes(key),
                 "nodes": variant.model.nodes,
                 "ops": dict(variant.model.ops),
                 "steps": [_step(record) for record in variant.records],
             }
-            for variant in entry.variants
+            for key, variant in entry.keyed()
         ],
     }
 
@@ -111,23 +76,15 @@ def _step(record: StepRecord) -> dict[str, Any]:
     }
 
 
-def wire_bytes(placement: Placement, graph: FileRef) -> int:
-    """Bytes that a first visit downloads for one variant: graph and chunks, each file once."""
-    chunks = {chunk.file: chunk.nbytes for data in placement.data for chunk in data.chunks}
-    return graph.nbytes + sum(chunks.values())
-
-
-def _labels(
-    entries: Sequence[BuiltEntry], placements: Mapping[VariantId, Placement], graphs: Mapping[VariantId, FileRef]
-) -> dict[str, tuple[str, str]]:
+def _labels(shipment: Shipment) -> dict[str, tuple[str, str]]:
     """File in assets/ -> (kind, whom it serves)."""
     users: dict[str, list[str]] = {}
     kinds: dict[str, str] = {}
-    for (entry, variant), placement in placements.items():
-        names = {chunk.file for data in placement.data for chunk in data.chunks}
-        kinds |= dict.fromkeys(names, "weights") | {graphs[entry, variant].file: "graph"}
-        for name in (*names, graphs[entry, variant].file):
-            users.setdefault(name, []).append(f"{entry}/{variant}")
+    for key, graph in shipment.graphs.items():
+        own = dict.fromkeys(shipment.chunks(key), "weights") | {graph.file: "graph"}
+        kinds |= own
+        for name in own:
+            users.setdefault(name, []).append("/".join(key))
     return {f"assets/{name}": (kinds[name], _users(users[name])) for name in users}
 
 

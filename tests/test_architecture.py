@@ -21,8 +21,10 @@ LAYERS = [
     "cli",
     "commands",
     "build",
+    "stages",
     "stats",
     "report",
+    "built",
     "emit",
     "chunks",
     "loaders",
@@ -35,7 +37,7 @@ LAYERS = [
     "errors",
 ]
 # Declarations that a config needs are made by loaders/, which knows nothing of the config's evaluation.
-EXCEPTIONS = {("config", "loaders"), ("cli", "report")}
+EXCEPTIONS = {("config", "loaders")}
 HEAVY = {"numpy", "onnx", "onnxruntime", "onnxsim", "onnx_ir", "torch", "optimum"}
 
 

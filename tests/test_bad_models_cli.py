@@ -50,7 +50,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def warm() -> Iterator[None]:
     """One process to fork children from, for all builds of this module."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bundler.build.process.stop", lambda: None)
+        patch.setattr("bundler.process.stop", lambda: None)
         yield
     process.stop()
 

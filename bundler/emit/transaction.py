@@ -40,6 +40,8 @@ class Committed:
     written: tuple[str, ...]
     removed: tuple[str, ...]
     warnings: tuple[Problem, ...]
+    update: bool
+    """Whether an earlier build was in the folder."""
 
 
 class Transaction:
@@ -127,11 +129,12 @@ class Transaction:
             self.put(name, data)
         self.put(MANIFEST, manifest)
         self._refuse_foreign()
+        update = self._folder.plain(MANIFEST) is not None
         if self._staged:
             with output_errors(self._folder.path):
                 self._install()
         removed = self._tidy()
-        return Committed(dict(self._files), tuple(sorted(self._staged)), removed, tuple(self._warnings))
+        return Committed(dict(self._files), tuple(sorted(self._staged)), removed, tuple(self._warnings), update)
 
     def _record(self) -> list[Generation]:
         path = self._folder.at(RECORD)

@@ -21,6 +21,8 @@ class CachedSteps:
         self._steps, self._memo, self._history = steps, memo, history
         self._root, self._entry, self._variant = root, entry, variant
         self._index = 0
+        self._keyed: tuple[StepInput, Key] | None = None
+        """The step that was looked up last: it is the one that is saved next."""
 
     def load(self, step: StepInput) -> tuple[Model, StepRecord] | None:
         key = self._key(step)
@@ -36,6 +38,11 @@ class CachedSteps:
         return self._steps.save(self._key(step), result, record.as_json(), step.source)
 
     def _key(self, step: StepInput) -> Key:
+        if self._keyed is None or self._keyed[0] is not step:
+            self._keyed = (step, self._made(step))
+        return self._keyed[1]
+
+    def _made(self, step: StepInput) -> Key:
         return step_key(
             model=self._memo.graph(step.model),
             loader=step.spec.name,

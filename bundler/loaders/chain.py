@@ -289,6 +289,12 @@ def extra_files(spec: LoaderSpec, root: str) -> tuple[str, ...]:
     return tuple(os.path.join(root, path) for path in (loader.reads() if loader else ()))
 
 
+def preload(spec: LoaderSpec) -> tuple[str, ...]:
+    """Modules worth importing before the step's child is forked: of the distributions that it says it depends on."""
+    loader = _loader(spec)
+    return tuple(tool.replace("-", "_") for tool in loader.tools) if loader else ()
+
+
 def _bar(entry: EntrySpec) -> float:
     golden = entry.golden
     return -math.inf if golden is None or golden.at_least is None else golden.at_least

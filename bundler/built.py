@@ -1,0 +1,60 @@
+"""What a build has made so far: the data that its stages hand on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from .chunks.label import VariantId
+from .chunks.placement import Placement
+from .config.schema import EntrySpec
+from .emit.manifest import FileRef
+from .graph.model import Model
+from .loaders.record import StepRecord
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltVariant:
+    name: str
+    model: Model
+    records: tuple[StepRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltEntry:
+    """`files`: real paths of all files of the source that were read, the model first."""
+
+    spec: EntrySpec
+    source: Model
+    files: tuple[str, ...]
+    notes: tuple[str, ...]
+    variants: tuple[BuiltVariant, ...]
+
+    def keyed(self) -> Iterator[tuple[VariantId, BuiltVariant]]:
+        return (((self.spec.name, one.name), one) for one in self.variants)
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """Entries whose files are staged: where the weights of each variant went, and its graph file."""
+
+    entries: tuple[BuiltEntry, ...]
+    placements: Mapping[VariantId, Placement]
+    graphs: Mapping[VariantId, FileRef]
+
+    def chunks(self, key: VariantId) -> dict[str, int]:
+        """Name in assets/ -> bytes; a chunk that serves two places of a variant counts once."""
+        return {chunk.file: chunk.nbytes for data in self.placements[key].data for chunk in data.chunks}
+
+    def wire_bytes(self, key: VariantId) -> int:
+        """Bytes that a first visit downloads for one variant."""
+        return self.graphs[key].nbytes + sum(self.chunks(key).values())
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """One file of the new generation, below the output folder."""
+
+    file: str
+    nbytes: int
+    written: bool

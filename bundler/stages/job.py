@@ -1,0 +1,104 @@
+"""What the stages of one build share: its config, cache, scratch folder and progress, and the warnings so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TypeVar
+
+from .. import process
+from ..built import BuiltEntry
+from ..cache import fingerprint, fresh
+from ..cache.explain import History
+from ..cache.location import cache_folder
+from ..cache.memo import Memo
+from ..cache.store import Store
+from ..config.schema import BuildConfig, EntrySpec
+from ..emit.ort import files as ort_files
+from ..errors import Interrupted, MbundleError, OutputError, Problem
+from ..loaders.chain import extra_files, preload
+from ..report.progress import Progress
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    jobs: int
+    """Entries that are read and optimised at the same time."""
+    cache_dir: str | None = None
+    use_cache: bool = True
+
+
+class Job:
+    """A context: leaving it ends every child and removes the scratch folder."""
+
+    def __init__(self, config: BuildConfig, options: BuildOptions, progress: Progress) -> None:
+        self.config, self.options, self.progress = config, options, progress
+        self.warnings: list[Problem] = []
+        self.errors: list[MbundleError] = []
+        """Of the entries that failed so far."""
+        self.met: dict[str, fingerprint.Fingerprint | None] = {}
+        """Source files as they were when the build first met them."""
+
+    def __enter__(self) -> Job:
+        with ExitStack() as stack:
+            stack.callback(process.stop)
+            self.watched = fresh.Watched(self.inputs())
+            process.warm(self._preload())
+            folder = cache_folder(self.config.root, self.options.cache_dir)
+            self.store = stack.enter_context(Store(folder, self.warn))
+            self.memo = Memo(self.store)
+            self.history = History(self.store)
+            self.scratch = self.store.scratch("build")
+            self._exit = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+
+    def warn(self, warning: Problem) -> None:
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+
+    def meet(self, path: str) -> None:
+        self.met.setdefault(path, fingerprint.of(path))
+
+    def inputs(self, entries: Iterable[BuiltEntry] = ()) -> list[str]:
+        """Absolute paths of every file that the build reads, so that none is overwritten and each change is noticed.
+
+        entries: what was read, once it was: only then the external data is known."""
+        config = self.config
+        files = {*config.config_inputs, *(ort_files(config.root) if config.output.ort == "self" else ())}
+        for spec in config.entries:
+            files |= {spec.source_path, *spec.assets, *([spec.golden.path] if spec.golden else ())}
+            files |= {path for one in spec.variants for step in one.steps for path in extra_files(step, config.root)}
+        return sorted(files.union(*(entry.files for entry in entries)))
+
+    def gather(self, entries: Sequence[EntrySpec], work: Callable[[EntrySpec], R]) -> dict[str, R]:
+        """Entry name -> `work` on it, for those that it succeeds on; the errors of the others go to `errors`."""
+        results: dict[str, R] = {}
+        with ThreadPoolExecutor(max(1, self.options.jobs), thread_name_prefix="entry") as pool:
+            futures = [(entry.name, pool.submit(work, entry)) for entry in entries]
+            try:
+                for name, future in futures:
+                    try:
+                        results[name] = future.result()
+                    except (Interrupted, OutputError):
+                        raise
+                    except MbundleError as error:
+                        self.errors.append(error)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                process.stop()  # else the pool would wait for children that nobody wants any more
+                raise
+        return results
+
+    def _preload(self) -> tuple[str, ...]:
+        """What the children will import: the fork server does it once, while this process goes on."""
+        steps = [step for entry in self.config.entries for one in entry.variants for step in one.steps]
+        ours = ["bundler.graph.read", "bundler.graph.gates"]
+        ours += ["bundler.loaders.step", "bundler.loaders.verify.examine"] if steps else []
+        return tuple(dict.fromkeys(("onnx", "onnxruntime", *(m for step in steps for m in preload(step)), *ours)))

@@ -1,0 +1,84 @@
+"""The last stages: chunks and graph files are staged, and one commit makes them the current build."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import orjson
+
+from .. import __version__
+from ..built import BuiltEntry, Shipment
+from ..cache import fresh
+from ..cache.twins import Twins
+from ..chunks import names
+from ..chunks.write import write_chunks
+from ..emit.describe import put_asset, put_graph, variant
+from ..emit.loader import render, runtime_files
+from ..emit.manifest import Entry, Manifest
+from ..emit.ort import put as put_ort
+from ..emit.transaction import Committed, Transaction
+from ..graph.write import graph_file
+from .job import Job
+from .sources import refuse_changed_sources
+
+
+def open_output(job: Job, entries: tuple[BuiltEntry, ...]) -> Transaction:
+    output = job.config.output
+    fresh.forget(job.config)
+    inputs = job.inputs(entries)
+    return Transaction(output.dir, job.config.root, inputs, memo=job.memo, keep=output.keep, waiting=job.progress.line)
+
+
+def stage_files(job: Job, entries: tuple[BuiltEntry, ...], output: Transaction) -> Shipment:
+    """Chunks, each shared one once, and the graph files that refer to them."""
+    models = {key: one.model for entry in entries for key, one in entry.keyed()}
+    with job.progress.span("writing chunks"):
+        placements = write_chunks(models, job.config.chunks, output, job.memo)
+    with job.progress.span("writing graphs"):
+        graphs = {
+            key: put_graph(output, *key, graph_file(model, placements[key].places)) for key, model in models.items()
+        }
+    return Shipment(entries, placements, graphs)
+
+
+def commit(job: Job, shipment: Shipment, output: Transaction) -> Committed:
+    """Manifest, runtime and generated loader; then the new build becomes the current one."""
+    refuse_changed_sources(job)
+    site = job.config.output
+    described = {entry.spec.name: _described(entry, shipment, output) for entry in shipment.entries}
+    ort = put_ort(output, job.config.root) if site.ort == "self" else None
+    manifest = Manifest(described, f"mbundle {__version__}")
+    manifest = replace(manifest, encodings=_compressed(job, manifest, output))
+    data = manifest.to_bytes()
+    sha256 = hashlib.sha256(data).hexdigest()
+    folder, modules = runtime_files()
+    for name, content in modules.items():
+        output.put(f"{folder}/{name}", content)
+    pointers = render(orjson.loads(data), names.manifest(sha256), sha256, len(data), base=site.base, ort=ort)
+    return output.commit(pointers, data)
+
+
+def _compressed(job: Job, manifest: Manifest, output: Transaction) -> dict[str, dict[str, int]]:
+    """Name in assets/ -> encoding -> bytes, of the files that the manifest names."""
+    wanted = job.config.output.compress
+    if not wanted:
+        return {}
+    from ..emit.compress import compress
+
+    with job.progress.span(f"compressing ({', '.join(wanted)})"):
+        known = Twins(job.store)
+        twins = compress(output, wanted, known, job.options.jobs)
+        known.save()
+    shipped = manifest.files()
+    return {name: sizes for name, sizes in twins.items() if name in shipped}
+
+
+def _described(entry: BuiltEntry, shipment: Shipment, output: Transaction) -> Entry:
+    variants = []
+    for key, one in entry.keyed():
+        compared = [record for record in one.records if record.status in ("ok", "cached")]
+        figures = (compared[-1].max_error, compared[-1].cosine) if compared else (None, None)
+        variants.append(variant(one.name, one.model, shipment.graphs[key], shipment.placements[key], *figures))
+    assets = tuple(put_asset(output, path) for path in entry.spec.assets)
+    return Entry(tuple(variants), entry.spec.load, assets)

@@ -1,0 +1,86 @@
+"""The first stage: each entry's model is read and passed through the gates, in children."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from .. import process
+from ..cache import fingerprint
+from ..catalogue import problem
+from ..config.schema import EntrySpec
+from ..errors import InputError, Interrupted, MbundleError, Problem
+from ..graph.read import ReadPolicy, ReadResult
+from ..process import Limits
+from .job import Job
+
+
+def read_sources(job: Job) -> dict[str, ReadResult]:
+    """Entry name -> its model, of those that can be read."""
+    return job.gather(job.config.entries, lambda entry: _read(job, entry))
+
+
+def refuse_changed_sources(job: Job) -> None:
+    """What was read at one time and copied at another must be one model. InputError MB411."""
+    changed = sorted(path for path, before in job.met.items() if fingerprint.of(path) != before)
+    if changed:
+        raise InputError(*(problem("MB411", "It changed while it was built.", file=path) for path in changed))
+
+
+def _read(job: Job, entry: EntrySpec) -> ReadResult:
+    nbytes = os.path.getsize(entry.source_path)
+    job.meet(entry.source_path)
+    with job.progress.span(f"{entry.name}: reading {entry.source}"), _about(entry, job.config.root):
+        result: ReadResult = process.run(
+            "bundler.graph.read:read_model",
+            entry.source_path,
+            _policy(job, entry),
+            limits=Limits.for_model(nbytes),
+            label=f"reading {entry.name}",
+            tmp=job.scratch,
+        )
+    for path in result.files:
+        job.meet(path)
+    with job.progress.span(f"{entry.name}: checking"), _about(entry, job.config.root):
+        process.run(
+            "bundler.graph.gates:check",
+            result.model,
+            entry.external_ops,
+            limits=Limits.for_model(result.model.nbytes),
+            label=f"checking {entry.name}",
+            tmp=job.scratch,
+        )
+    return result
+
+
+def _policy(job: Job, entry: EntrySpec) -> ReadPolicy:
+    return ReadPolicy(
+        root=job.config.root,
+        scratch=job.store.scratch("read"),
+        allow=entry.allow_external,
+        external_ops=entry.external_ops,
+        max_opset=job.config.output.max_opset,
+        max_ir=job.config.output.max_ir_version,
+    )
+
+
+@contextmanager
+def _about(entry: EntrySpec, root: str) -> Iterator[None]:
+    """Errors raised inside name the entry, and the file as the user knows it."""
+
+    def named(problem: Problem) -> Problem:
+        return replace(problem, entry=problem.entry or entry.name, file=_shown(problem.file, root) or entry.source)
+
+    try:
+        yield
+    except MbundleError as error:
+        kind = Interrupted if isinstance(error, Interrupted) else InputError
+        raise kind(*map(named, error.problems)) from error
+
+
+def _shown(path: str, root: str) -> str:
+    """`path` relative to the root where it lies below it."""
+    below = os.path.relpath(path, root) if os.path.isabs(path) else path
+    return path if below.startswith(os.pardir + os.sep) else below
