@@ -33,6 +33,16 @@ class Ran:
         assert self.status == 0, self.stderr + self.stdout
         return self
 
+    def failed(self, code: str, *parts: str) -> None:
+        """The build failed with `code`, said what to do, and said `parts`."""
+        assert self.status == 1, self.stderr
+        assert self.stdout == ""
+        assert f"error[{code}]" in self.stderr
+        assert "fix: " in self.stderr
+        assert "Traceback" not in self.stderr
+        for part in parts:
+            assert part in self.stderr
+
 
 Within = Callable[..., Ran]
 """(folder, *arguments): a command line in the test's own process; see the fixture `within`."""

@@ -25,3 +25,18 @@ def within(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
     handler = signal.getsignal(signal.SIGTERM)
     yield attempt
     signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """A project with three models; `a` and `b` share their first layer."""
+    from fixtures import models  # here: most tests need no onnx
+
+    root = tmp_path / "app"
+    (root / "models").mkdir(parents=True)
+    model = models.mlp(width=64, layers=4)
+    models.save(model, root / "models/a.onnx")
+    model.graph.initializer[6].CopyFrom(models.tensor("w3", models.noise(99, 64, 64)))
+    models.save(model, root / "models/b.onnx")
+    models.save(models.conv_net(), root / "models/conv.onnx")
+    return root
