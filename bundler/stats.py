@@ -119,7 +119,7 @@ def _file(
     file: Emitted, labels: Mapping[str, tuple[str, str]], twins: Mapping[str, Mapping[str, int]]
 ) -> dict[str, Any]:
     kind, users = labels.get(file.file, ("other", ""))
-    label = f"{kind}, {users}" if users else _other(file.file)
+    label = users or _other(file.file)
     row = {"file": file.file, "bytes": file.nbytes, "kind": kind, "label": label, "written": file.written}
     return row | ({"compressed": dict(twins[file.file])} if file.file in twins else {})
 

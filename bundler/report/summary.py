@@ -14,7 +14,7 @@ from .style import Style
 from .units import change, duration, plural, size
 
 _WIDTH = 80
-_PATH = 40
+_PATH = 46
 _SHOWN_FILES = 12
 Row = Mapping[str, Any]
 
