@@ -30,6 +30,7 @@ export function makeModel({ ort, session, variant, info }) {
     inputs: variant.inputs,
     outputs: variant.outputs,
     run: (feeds) => advised(run(feeds), info.entry),
+    onUpdate: () => () => {},
     dispose: () => (disposed ??= alone(ort, () => session.release())),
   };
 }

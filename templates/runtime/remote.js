@@ -137,6 +137,7 @@ function modelOf(to, model, info, ports) {
     info,
     ...ports,
     run: (feeds) => advised(run(feeds), info.entry),
+    onUpdate: () => () => {},
     dispose: () => (disposed ??= ask(to, { call: "dispose", model }).answer.then(() => void leave(to))),
   };
 }

@@ -115,6 +115,11 @@ export interface Model<S extends Signature = Signature> {
   readonly inputs: S["inputs"];
   readonly outputs: S["outputs"];
   run(feeds: Feeds<S>): Promise<Outputs<S>>;
+  /**
+   * Calls `listener` each time that a new build has taken this model's place while you work (docs/dev.md); never in
+   * production. Returns a function that ends it.
+   */
+  onUpdate(listener: (info: Info) => void): () => void;
   /** Gives the memory back. Waits for runs that are under way; later ones are refused. */
   dispose(): Promise<void>;
 }

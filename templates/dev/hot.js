@@ -1,0 +1,115 @@
+// Models that outlive their builds. What `load` gives delegates to an inner model; a new build is loaded beside it, the two
+// change places between two runs, and the old one is disposed of when its runs are done. No run ever fails for it.
+
+/**
+ * @typedef {import("../runtime/types.d.ts").Entry<any>} Entry
+ * @typedef {import("../runtime/types.d.ts").Model} Model
+ * @typedef {import("../runtime/types.d.ts").LoadOptions} LoadOptions
+ * @typedef {import("../runtime/types.d.ts").Spec} Spec
+ * @typedef {{entry: Entry, version: string}} Build `version`: sha256 of its manifest
+ * @typedef {{name: string, refresh: () => Promise<void>}} Living
+ */
+
+/** Of each entry that the page has imported. @type {Map<string, Build>} */
+const newest = new Map();
+/** What a hot entry was made of. @type {WeakMap<object, Build>} */
+const builds = new WeakMap();
+/** Models that are open. @type {Set<Living>} */
+const living = new Set();
+
+/**
+ * @param {(spec: Spec) => Entry} plain the runtime's `entry`
+ * @returns {(spec: Spec) => Entry}
+ */
+export const hot = (plain) => (spec) => {
+  const build = { entry: plain(spec), version: spec.manifest.sha256 };
+  if (!newest.has(spec.name)) newest.set(spec.name, build);
+  const now = () => newest.get(spec.name) ?? build;
+  /** @type {Entry} */
+  const it = {
+    name: spec.name,
+    load: async (options = {}) => {
+      const { entry, version } = now();
+      return alive(spec.name, version, await entry.load(options), options);
+    },
+    preload: (options) => now().entry.preload(options),
+    prefetch: (options) => now().entry.prefetch(options),
+  };
+  builds.set(it, build);
+  return it;
+};
+
+/** Names of the entries that are of another build than this one. @param {string} version */
+export const outdated = (version) => [...newest].filter(([, build]) => build.version !== version).map(([name]) => name);
+
+/**
+ * Takes the new build of an entry into use; resolves when all its models have changed. Nothing to do for an entry that the page
+ * has not imported yet.
+ * @param {string} name @param {string} version @param {import("./events.d.ts").ImportEntry} importEntry
+ */
+export async function renew(name, version, importEntry) {
+  if (!newest.has(name) || newest.get(name)?.version === version) return;
+  const { default: it } = await importEntry(name, version);
+  const build = builds.get(it);
+  if (!build) throw new Error(`The new module of ${name} does not come from the dev server.`);
+  newest.set(name, build);
+  await Promise.all(Array.from(living, (model) => (model.name === name ? model.refresh() : undefined)));
+}
+
+/**
+ * @param {string} name @param {string} version of `current` @param {Model} current @param {LoadOptions} options
+ * @returns {Model}
+ */
+function alive(name, version, current, { signal: _, onProgress: __, ...options }) {
+  /** @type {Set<(info: import("../runtime/types.d.ts").Info) => void>} */
+  const listeners = new Set();
+  let disposed = false;
+  let attempt = new AbortController();
+
+  const refresh = async () => {
+    attempt.abort(); // of a build that is not the newest any more
+    const { signal } = (attempt = new AbortController());
+    const build = /** @type {Build} */ (newest.get(name));
+    if (build.version === version) return;
+    const next = await build.entry.load({ ...options, signal }).catch((error) => {
+      if (!signal.aborted) throw error;
+    });
+    if (!next || signal.aborted) return void next?.dispose();
+    const former = current;
+    [current, version] = [next, build.version];
+    former.dispose().catch(reportError); // after the runs that it has begun
+    for (const listener of [...listeners]) {
+      try {
+        listener(next.info);
+      } catch (error) {
+        reportError(error);
+      }
+    }
+  };
+  const entry = { name, refresh };
+  living.add(entry);
+  if (newest.get(name)?.version !== version) refresh().catch(reportError); // a build came while it was loading
+  return {
+    get info() {
+      return current.info;
+    },
+    get inputs() {
+      return current.inputs;
+    },
+    get outputs() {
+      return current.outputs;
+    },
+    run: (feeds) => current.run(feeds),
+    onUpdate: (listener) => {
+      if (!disposed) listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    dispose: () => {
+      disposed = true;
+      living.delete(entry);
+      listeners.clear();
+      attempt.abort();
+      return current.dispose();
+    },
+  };
+}
