@@ -51,14 +51,14 @@ export async function startOrt(device, given, spec) {
 /** @param {Build} build @param {Readonly<Record<string, string>> | undefined} urls @param {import("./types.d.ts").Spec} spec @returns {Promise<Ort>} */
 function importOrt(build, urls, spec) {
   const own = spec.ort?.[build];
-  const url = own ? locate(spec, own.module) : urls?.[build];
+  const url = own?.module ? locate(spec, own.module) : urls?.[build];
   const key = url ?? build;
   const module = modules.get(key) ?? /** @type {Promise<Ort>} */ (url === undefined ? BUILDS[build]() : import(/* webpackIgnore: true */ /* @vite-ignore */ url)).catch((cause) => {
     modules.delete(key);
     throw new MbundleError("ort", `onnxruntime-web cannot be imported (${textOf(cause)}).`, { cause });
   });
   modules.set(key, module);
-  return own ? module.then((ort) => pointed(ort, locate(spec, own.wasm))) : module;
+  return own ? module.then((ort) => pointed(ort, own.module === null ? own.wasm : locate(spec, own.wasm))) : module;
 }
 
 /** @param {Ort} ort @param {string} wasm @returns {Ort} */

@@ -215,8 +215,11 @@ export interface Spec {
   readonly files: readonly (readonly [string, string])[];
   /** Folder of all files when they are served from elsewhere than beside the module. */
   readonly base: string | null;
-  /** The copy of onnxruntime-web in the output folder, as names of files; null: the app's own is used. */
-  readonly ort: Readonly<Record<"wasm" | "jspi" | "webgpu", { readonly module: string; readonly wasm: string }>> | null;
+  /**
+   * The copy of onnxruntime-web in the output folder, as names of files; null: the app's own is used. Without a module it
+   * is the app's own too, and `wasm` is the URL where a bundler has put its wasm.
+   */
+  readonly ort: Readonly<Record<"wasm" | "jspi" | "webgpu", { readonly module: string | null; readonly wasm: string }>> | null;
   /** Set by the runtime: threads and workers may be forbidden in a page. */
   readonly canStartWorker?: () => Promise<boolean>;
 }

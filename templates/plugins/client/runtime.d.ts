@@ -1,0 +1,4 @@
+/** What the plugins resolve to the runtime of the output folder. */
+declare module "virtual:mbundle-runtime" {
+  export const entry: (spec: import("../../runtime/types.d.ts").Spec) => import("../../runtime/types.d.ts").Entry<any>;
+}

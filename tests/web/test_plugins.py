@@ -1,0 +1,113 @@
+"""The Vite and webpack plugins: real dev servers with models that are swapped in place, real builds in sub-paths and
+from other origins."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from playwright.sync_api import BrowserContext
+
+from . import plugins
+from .server import Site, serving
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+RUNNING = "window.seen?.runs > 3"
+CORS = {"Access-Control-Allow-Origin": "*"}
+OVERLAY = "document.querySelector('mbundle-overlay')?.shadowRoot.textContent ?? ''"
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    return plugins.make(tmp_path / "app")
+
+
+@pytest.mark.parametrize("bundler", ["vite", "vite7", "webpack"])
+def test_a_running_page_gets_a_new_model_and_is_told_of_errors(bundler: str, app: Path, context: BrowserContext) -> None:
+    with plugins.serving(bundler, app, "/sub/" if bundler == "vite" else "/") as dev:
+        page = context.new_page()
+        fetched: list[str] = []
+        page.on("request", lambda request: fetched.append(request.url))
+        page.goto(dev.url)
+        page.wait_for_function(RUNNING, timeout=120_000)
+        first = page.evaluate("window.seen")
+        assert first["values"] == ["64.0000"]
+
+        fetched.clear()
+        plugins.save(app, 2.0)
+        page.wait_for_function("window.seen.values.length > 1", timeout=60_000)
+        page.wait_for_function("window.seen.updated === 1")
+        after = page.evaluate("window.seen")
+        assert after["values"] == ["64.0000", "128.0000"]
+        assert (after["loaded"], after["failures"]) == (first["loaded"], [])
+        files = [url.rsplit("/", 1)[1] for url in fetched if "/__mbundle/assets/" in url]
+        assert len([name for name in files if name.endswith(".bin")]) == 1
+        assert len(list((app / "mbundle-output" / "assets").glob("*.bin"))) > 10
+
+        good = (app / "model.config.py").read_text()
+        (app / "model.config.py").write_text(good.replace("source=", "sauce="))
+        page.wait_for_function(f"({OVERLAY}).includes('sauce')", timeout=60_000)
+        runs = page.evaluate("window.seen.runs")
+        page.wait_for_function(f"window.seen.runs > {runs}")
+        (app / "model.config.py").write_text(good)
+        page.wait_for_function(f"({OVERLAY}) === ''", timeout=60_000)
+        last = page.evaluate("window.seen")
+        assert (last["loaded"], last["failures"]) == (first["loaded"], [])
+
+        missing = page.request.get(f"{dev.url}__mbundle/assets/none.bin")
+        assert missing.status == 404
+        for path in ("assets/..%2fmodels.js", "assets/../models.js", "assets/.mbundle.json", "models.js"):
+            assert page.request.get(f"{dev.url}__mbundle/{path}").status == 404
+
+        page.reload()
+        page.wait_for_function(RUNNING, timeout=60_000)
+        assert page.evaluate("window.seen.values") == ["128.0000"]
+        assert page.evaluate("window.one.load({ worker: true }).then((model) => model.info.worker)")
+
+        family = dev.family()
+        assert any("watch" in one.cmdline() for one in family)
+        dev.kill()
+        _, alive = psutil.wait_procs(family, 30)
+        assert alive == []
+
+
+@pytest.mark.parametrize("bundler", ["vite", "vite7", "webpack"])
+def test_builds_below_a_sub_path_and_from_another_origin(
+    bundler: str, app: Path, site: Site, context: BrowserContext
+) -> None:
+    out = plugins.build(bundler, app, "/sub/path/")
+    files = {path.name: digest(path) for path in (app / "mbundle-output" / "assets").iterdir()}
+    assert {path.name: digest(path) for path in (out / "models" / "assets").iterdir()} == files
+    emitted = [digest(path) for path in out.rglob("*") if path.is_file()]
+    assert all(emitted.count(one) == 1 for name, one in files.items() if not name.startswith("manifest-"))
+    assert not re.search("webpackHot|mbundle-overlay|EventSource", "".join(p.read_text() for p in out.rglob("*.js")))
+
+    site.mounts = {"/sub/path/": out}
+    answers(context, f"{site.origin}/sub/path/index.html")
+    assert not [one for one in site.requests if not one.path.startswith(("/sub/path/", "/favicon"))]
+
+    with serving(Site(headers=CORS)) as other:
+        out = plugins.build(bundler, app, f"{other.origin}/cdn/")
+        other.mounts = {"/cdn/": out}
+        site.mounts, site.pages = {}, {"/": (out / "index.html").read_text()}
+        answers(context, site.origin)
+        assert other.asked(r"/models/assets/.*\.bin$")
+        assert len(other.asked(r"\.wasm$")) == 1
+
+
+def answers(context: BrowserContext, url: str) -> None:
+    page = context.new_page()
+    page.goto(url)
+    page.wait_for_function(RUNNING, timeout=60_000)
+    seen: dict[str, Any] = page.evaluate("window.seen")
+    assert (seen["values"], seen["failures"]) == (["64.0000"], [])
+    page.close()
+
+
+def digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
