@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import Browser, BrowserContext
 
 from . import plugins
 from .server import Site, serving
@@ -78,7 +78,7 @@ def test_a_running_page_gets_a_new_model_and_is_told_of_errors(bundler: str, app
 
 @pytest.mark.parametrize("bundler", ["vite", "vite7", "webpack"])
 def test_builds_below_a_sub_path_and_from_another_origin(
-    bundler: str, app: Path, site: Site, context: BrowserContext
+    bundler: str, app: Path, site: Site, chromium: Browser
 ) -> None:
     out = plugins.build(bundler, app, "/sub/path/")
     files = {path.name: digest(path) for path in (app / "mbundle-output" / "assets").iterdir()}
@@ -88,20 +88,21 @@ def test_builds_below_a_sub_path_and_from_another_origin(
     assert not re.search("webpackHot|mbundle-overlay|EventSource", "".join(p.read_text() for p in out.rglob("*.js")))
 
     site.mounts = {"/sub/path/": out}
-    answers(context, f"{site.origin}/sub/path/index.html")
+    answers(chromium, f"{site.origin}/sub/path/index.html")
     assert not [one for one in site.requests if not one.path.startswith(("/sub/path/", "/favicon"))]
 
     with serving(Site(headers=CORS)) as other:
         out = plugins.build(bundler, app, f"{other.origin}/cdn/")
         other.mounts = {"/cdn/": out}
         site.mounts, site.pages = {}, {"/": (out / "index.html").read_text()}
-        answers(context, site.origin)
+        answers(chromium, site.origin)
         assert other.asked(r"/models/assets/.*\.bin$")
         assert len(other.asked(r"\.wasm$")) == 1
 
 
-def answers(context: BrowserContext, url: str) -> None:
-    page = context.new_page()
+def answers(chromium: Browser, url: str) -> None:
+    """In a fresh profile, where nothing is stored."""
+    page = chromium.new_page()
     page.goto(url)
     page.wait_for_function(RUNNING, timeout=60_000)
     seen: dict[str, Any] = page.evaluate("window.seen")
