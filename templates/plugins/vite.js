@@ -1,6 +1,7 @@
 // The Vite plugin: `import { load } from "virtual:mbundle"`.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join, posix, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -39,6 +40,7 @@ export default function mbundle(options = {}) {
   /** @type {string | undefined} */
   let output;
   let serving = false;
+  let broken = false;
 
   const ready = async () => {
     if (session) output = await session.ready();
@@ -64,7 +66,7 @@ export default function mbundle(options = {}) {
     configResolved(resolved) {
       config = resolved;
       root = findRoot(config.root, options.root);
-      config.server.fs.allow.push(slashed(PACKAGE), slashed(root));
+      config.server.fs.allow.push(slashed(PACKAGE), slashed(root), ...ortFolder(config.root));
     },
 
     async buildStart() {
@@ -83,11 +85,11 @@ export default function mbundle(options = {}) {
       }
       const opened = (session = openSession(root, options.command));
       const stop = opened.subscribe(async (event) => {
-        const first = output === undefined;
         output = opened.output && slashed(opened.output);
         const built = event.type === "model-update" || event.type === "build-unchanged";
         if (built && output !== undefined) declare(config.root, output);
-        if (built && first) server.ws.send({ type: "full-reload" }); // a page that waits for the first good build
+        if (built && broken) server.ws.send({ type: "full-reload" }); // a page that could not be loaded at all
+        broken = event.type === "error" ? output === undefined : broken && !built;
         server.ws.send(SOCKET, { ...event, modules: modules() });
       });
       server.ws.on("mbundle:hello", (_, client) => client.send(SOCKET, { type: "hello", manifest: manifestOf(output), problems: opened.problems, modules: modules() }));
@@ -111,7 +113,8 @@ export default function mbundle(options = {}) {
     transform(code, id, context) {
       if (!entryModule(id)) return undefined;
       if (serving) {
-        const place = `new URL(${JSON.stringify(posix.join(config.base, PREFIX, "/"))}, import.meta.url).href`;
+        // Not `new URL("...", import.meta.url)`: Vite would take it for a file.
+        const place = `new URL(import.meta.url).origin + ${JSON.stringify(posix.join(config.base, PREFIX, "/"))}`;
         return { code: rewrite(code, { place: context?.ssr ? null : place, ...(context?.ssr ? {} : { entry: DEV }) }), map: null };
       }
       const wasm = Object.entries(WASM).map(([build, kind]) => `import ${build} from "onnxruntime-web/ort-wasm-simd-threaded${kind}.wasm?url";\n`);
@@ -139,6 +142,15 @@ export default function mbundle(options = {}) {
       return entryModule(file) ? [] : undefined; // the page renews it when mbundle says that all of the build is there
     },
   };
+}
+
+/** Where onnxruntime-web is, whose wasm is fetched from there: a link, or above the root, in many a repository. @param {string} app */
+function ortFolder(app) {
+  try {
+    return [slashed(dirname(realpathSync(createRequire(join(app, "index.js")).resolve("onnxruntime-web/ort-wasm-simd-threaded.wasm"))))];
+  } catch {
+    return []; // the runtime tells the page that it is not installed
+  }
 }
 
 /** @param {string} path */

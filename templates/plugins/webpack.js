@@ -32,6 +32,8 @@ export class MbundlePlugin {
     /** @type {string | undefined} */
     this.output = undefined;
     this.serving = false;
+    /** Whether there is nothing that could be served, for the first build failed. */
+    this.broken = false;
     /** @type {import("./lib/session.js").Session | undefined} */
     this.session = undefined;
     /** @type {Set<string>} */
@@ -81,11 +83,11 @@ export class MbundlePlugin {
     if (this.session) return;
     const session = (this.session = openSession(root, this.options.command));
     this.leave = session.subscribe((event) => {
-      const first = this.output === undefined;
       this.output = session.output;
       const built = event.type === "model-update" || event.type === "build-unchanged";
       if (built && this.output !== undefined) declare(compiler.context, this.output);
-      if (built && first) compiler.watching?.invalidate();
+      if (built && this.broken) compiler.watching?.invalidate();
+      this.broken = event.type === "error" ? this.output === undefined : this.broken && !built;
       this.events?.send(event);
     });
     await session.ready().then((output) => (this.output = output), () => {}); // who imports the models is told

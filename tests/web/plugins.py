@@ -80,7 +80,7 @@ def line(bundler: str, verb: str, folder: Path, base: str) -> list[str]:
 class Dev:
     """A dev server that runs. `lines`: what it has printed."""
 
-    process: psutil.Popen
+    process: subprocess.Popen[str]
     url: str = ""
     lines: list[str] = field(default_factory=list)
 
@@ -94,7 +94,7 @@ class Dev:
 
 @contextmanager
 def serving(bundler: str, folder: Path, base: str = "/") -> Iterator[Dev]:
-    process = psutil.Popen(
+    process = subprocess.Popen(
         line(bundler, "serve", folder, base),
         env=environment(),
         stdout=subprocess.PIPE,
@@ -103,7 +103,10 @@ def serving(bundler: str, folder: Path, base: str = "/") -> Iterator[Dev]:
     )
     dev, up = Dev(process), threading.Event()
 
+    assert process.stdout is not None
+
     def read() -> None:
+        assert process.stdout is not None
         for text in process.stdout:
             dev.lines.append(text)
             if text.startswith("http://"):
@@ -119,9 +122,10 @@ def serving(bundler: str, folder: Path, base: str = "/") -> Iterator[Dev]:
         assert dev.url, "".join(dev.lines)
         yield dev
     finally:
-        if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            family = dev.family()
+        if process.poll() is None:
+            family = dev.family()[1:]
             process.kill()
         process.wait(30)
         psutil.wait_procs(family, 30)
         reader.join(30)
+        process.stdout.close()

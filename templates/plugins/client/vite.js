@@ -7,7 +7,7 @@ import { hot } from "../../dev/hot.js";
 
 export const entry = hot(plain);
 
-const socket = /** @type {any} */ (import.meta).hot;
+const socket = import.meta.hot; // Vite looks for these very words
 /** URLs of the entries' modules. @type {Record<string, string>} */
 let modules = {};
 
