@@ -11,6 +11,7 @@ import click
 from ..catalogue import problem
 from ..config.detect import WebProject, find_models, name_models, web_project
 from ..config.load import FILE_NAME
+from ..emit import scaffold
 from ..emit.templates import folder as templates
 from ..errors import ConfigError
 
@@ -20,13 +21,14 @@ _MOST = 20
 
 @click.command()
 @click.argument("folder", default=".", type=click.Path(file_okay=False))
-def init(folder: str) -> None:
+@click.option("--template", "-t", type=click.Choice(scaffold.NAMES), help="Write an app round the model, too.")
+def init(folder: str, template: str | None) -> None:
     """Write a model.config.py for the .onnx files found in FOLDER and below.
 
-    Never overwrites one that is there.
+    Never overwrites a file that is there.
     """
     path = os.path.join(folder, FILE_NAME)
-    if os.path.lexists(path):
+    if os.path.lexists(path) and template is None:
         raise ConfigError(problem("MB150", f"{path} is already there.", file=path))
     found = find_models(folder)
     if not found:
@@ -34,15 +36,35 @@ def init(folder: str) -> None:
             problem("MB151", f"There is no .onnx file in {os.path.abspath(folder)} or below.", file=folder)
         )
     project = web_project(folder)
-    _write(path, config_text(name_models(found[:_MOST]), project))
+    models = name_models(found[:_MOST])
+    if template is not None:
+        _scaffold(folder, template, models)
+        return
+    _write(path, config_text(models, f"dir={_quoted(project.output(models.values()))}"))
     _tell(path, found, project)
 
 
-def config_text(models: dict[str, str], project: WebProject) -> str:
-    """The text of a config with one entry a model (name -> source)."""
+def _scaffold(folder: str, template: str, models: dict[str, str]) -> None:
+    """In a project that has some of the files already, only those that are missing."""
+    output = f"dir={_quoted(scaffold.OUTPUT)}" + (', ort="self"' if template == "vanilla" else "")
+    made = {FILE_NAME: config_text(models, output), **scaffold.files(template, next(iter(models)))}
+    try:
+        written, kept = scaffold.write(folder, made)
+    except (OSError, UnicodeEncodeError) as error:
+        raise ConfigError(problem("MB152", f"The app cannot be written: {error}.", file=folder)) from error
+    own = [name for name in written if not name.startswith(f"{scaffold.PLUGIN}/")]
+    package = "" if template == "vanilla" else f" and the npm package {scaffold.PLUGIN}/"
+    click.echo(f"wrote {', '.join(own) or 'no file'}{package}", err=True)
+    if kept:
+        click.echo(f"left as they were: {', '.join(kept)}; docs/bundlers.md says what to add to them", err=True)
+    where = [] if os.path.normpath(folder) == "." else [f"cd {folder}"]
+    click.echo("\n  ".join(["\nnext:", *where, "npm install", "npm run dev"]), err=True)
+
+
+def config_text(models: dict[str, str], output: str) -> str:
+    """The text of a config with one entry a model (name -> source). `output`: arguments of Output."""
     entry = _template("entry.txt")
     entries = "".join(entry.substitute(name=_quoted(name), source=_quoted(path)) for name, path in models.items())
-    output = f"dir={_quoted(project.output(models.values()))}"
     return _template("model.config.py.txt").substitute(entries=entries, output=output)
 
 

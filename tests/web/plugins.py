@@ -33,7 +33,7 @@ config = define_config(
 
 def save(folder: Path, scale: float) -> None:
     """A model whose first answer is about 64 x `scale`: large weights that stay, and a small tensor that is the edit."""
-    fixed = np.random.default_rng(7).standard_normal((64, 4096)).astype(np.float32)
+    fixed = np.random.default_rng(7).standard_normal((64, 4096), np.float32)
     last = np.full((64, 64), scale, np.float32)
     nodes = [
         helper.make_node("MatMul", ["x", "fixed"], ["h"]),
@@ -55,7 +55,9 @@ def make(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "node_modules").symlink_to((ROOT / "node_modules").resolve())
     (folder / "web").mkdir()
-    (folder / "web" / "index.html").write_text('<!doctype html><title>app</title><body><script src="/main.js"></script>')
+    (folder / "web" / "index.html").write_text(
+        '<!doctype html><title>app</title><body><script src="/main.js"></script>'
+    )
     (folder / "model.config.py").write_text(CONFIG)
     shutil.copy(APP / "main.js", folder)
     save(folder, 1.0)

@@ -28,7 +28,9 @@ def app(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("bundler", ["vite", "vite7", "webpack"])
-def test_a_running_page_gets_a_new_model_and_is_told_of_errors(bundler: str, app: Path, context: BrowserContext) -> None:
+def test_a_running_page_gets_a_new_model_and_is_told_of_errors(
+    bundler: str, app: Path, context: BrowserContext
+) -> None:
     with plugins.serving(bundler, app, "/sub/" if bundler == "vite" else "/") as dev:
         page = context.new_page()
         fetched: list[str] = []
