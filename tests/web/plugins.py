@@ -32,7 +32,7 @@ config = define_config(
 
 
 def save(folder: Path, scale: float) -> None:
-    """A model whose first answer is about 64 x `scale`: large weights that stay, and a small tensor that is the edit."""
+    """A model whose first answer is about 64 x `scale`: large weights that stay, and a small one, the edit."""
     fixed = np.random.default_rng(7).standard_normal((64, 4096), np.float32)
     last = np.full((64, 64), scale, np.float32)
     nodes = [

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 TYPES = {
+    ".css": "text/css",
     ".js": "text/javascript",
     ".mjs": "text/javascript",
     ".html": "text/html; charset=utf-8",

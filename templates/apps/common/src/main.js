@@ -21,8 +21,9 @@ model.onUpdate?.(ready); // while you develop: a new build has taken its place
 
 function ready() {
   const { variant, device, downloaded, fromCache } = model.info;
-  const size = ((downloaded + fromCache) / 1e6).toFixed(1);
-  state.textContent = variant + " on " + device + ", " + size + " MB " + (downloaded ? "downloaded" : "from this device");
+  const bytes = downloaded + fromCache;
+  const size = bytes < 1e6 ? (bytes / 1e3).toFixed(1) + " kB " : (bytes / 1e6).toFixed(1) + " MB ";
+  state.textContent = variant + " on " + device + ", " + size + (downloaded ? "downloaded" : "from this device");
   sample.disabled = false;
 }
 
