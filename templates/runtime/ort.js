@@ -58,7 +58,7 @@ function importOrt(build, urls, spec) {
     throw new MbundleError("ort", `onnxruntime-web cannot be imported (${textOf(cause)}).`, { cause });
   });
   modules.set(key, module);
-  return own ? module.then((ort) => pointed(ort, own.module === null ? own.wasm : locate(spec, own.wasm))) : module;
+  return own ? module.then((ort) => pointed(ort, url ? locate(spec, own.wasm) : own.wasm)) : module;
 }
 
 /** @param {Ort} ort @param {string} wasm @returns {Ort} */
