@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,25 @@ def test_builds_below_a_sub_path_and_from_another_origin(
         answers(chromium, site.origin)
         assert other.asked(r"/models/assets/.*\.bin$")
         assert len(other.asked(r"\.wasm$")) == 1
+
+
+@pytest.mark.parametrize("bundler", ["vite", "webpack"])
+def test_without_python_a_build_says_so_or_takes_what_was_committed(bundler: str, app: Path) -> None:
+    bare = {"PATH": str(Path(shutil.which("node") or "").parent), "HOME": str(app)}
+    command = plugins.line(bundler, "build", app, "/")[: -len(plugins.COMMAND)]
+
+    def build() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, env=bare, capture_output=True, text=True, timeout=300)
+
+    done = build()
+    assert done.returncode != 0
+    assert "pip install mbundle" in done.stdout + done.stderr
+    run = [*plugins.COMMAND, "build"]
+    subprocess.run(run, cwd=app, env=plugins.environment(), check=True, capture_output=True, timeout=300)
+    done = build()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "used as it is" in done.stdout + done.stderr
+    assert list((app / "out" / "models" / "assets").glob("*.bin"))
 
 
 def answers(chromium: Browser, url: str) -> None:

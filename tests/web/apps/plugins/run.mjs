@@ -5,7 +5,8 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const [bundler, verb, folder, plugins, base, ...command] = process.argv.slice(2);
+const [bundler, verb, folder, plugins, base, ...words] = process.argv.slice(2);
+const command = words.length ? words : undefined;
 const load = async (name) => import(pathToFileURL(createRequire(join(folder, "index.js")).resolve(name)).href);
 const HTML = (script) => `<!doctype html><title>app</title><body><script type="module" src="${script}"></script>`;
 
