@@ -25,6 +25,8 @@ VERBS: dict[str, str] = {
     "init": "Write a model.config.py for the models found here.",
     "inspect": "Show a model, a chunk plan, a manifest or an output folder.",
     "preview": "Serve an output folder exactly as production should.",
+    "serve": "Watch, and serve the app with models that are swapped in place.",
+    "watch": "Build, and build again whenever something changes.",
 }
 
 

@@ -5,11 +5,15 @@ Times live here and never in the output folder.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from .built import BuiltEntry, Emitted, Shipment
+from .cache.location import WORK_FOLDER
 from .config.schema import BuildConfig
 from .loaders.record import StepRecord
 
@@ -37,6 +41,12 @@ def build_stats(
         "steps": {"total": len(records), "cached": sum(record.cached for record in records)},
         "warnings": list(warnings),
     }
+
+
+def write_stats(root: str, stats: Mapping[str, Any]) -> None:
+    """`.mbundle/stats.json`: the facts of the last build, times included; a convenience that may fail."""
+    with contextlib.suppress(OSError), open(os.path.join(root, WORK_FOLDER, "stats.json"), "wb") as file:
+        file.write(orjson.dumps(stats, option=orjson.OPT_INDENT_2))
 
 
 def _entry(entry: BuiltEntry, shipment: Shipment) -> dict[str, Any]:

@@ -21,6 +21,7 @@ LAYERS = [
     "cli",
     "commands",
     "serve",
+    "watch",
     "build",
     "stages",
     "stats",
@@ -39,7 +40,19 @@ LAYERS = [
 ]
 # Declarations that a config needs are made by loaders/, which knows nothing of the config's evaluation.
 EXCEPTIONS = {("config", "loaders")}
-HEAVY = {"numpy", "onnx", "onnxruntime", "onnxsim", "onnx_ir", "torch", "optimum", "starlette", "uvicorn", "anyio"}
+HEAVY = {
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "onnxsim",
+    "onnx_ir",
+    "torch",
+    "optimum",
+    "starlette",
+    "uvicorn",
+    "anyio",
+    "watchdog",
+}
 
 
 def modules() -> Iterator[Path]:
@@ -86,6 +99,8 @@ def test_every_module_belongs_to_a_layer() -> None:
         "bundler.commands.build",
         "bundler.commands.cache",
         "bundler.commands.preview",
+        "bundler.commands.serve",
+        "bundler.commands.watch",
         "bundler.emit.manifest",
     ],
 )

@@ -25,6 +25,11 @@ CLI: dict[str, Diagnostic] = {
         "`--profile` was asked for, but its file cannot be written. The build itself is done.",
         "Name a file in a folder that you may write to: `--profile FILE`.",
     ),
+    "MB195": Diagnostic(
+        "mbundle is another one than when it began to watch",
+        "It was upgraded, or a file of it was edited; the process that watches still runs the old code.",
+        "Stop `mbundle watch` and start it again.",
+    ),
     "MB501": Diagnostic(
         "over budget",
         "The first variant of an entry, which most visitors download, weighs more than its `Budget(size=...)`.",

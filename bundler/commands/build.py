@@ -71,10 +71,11 @@ def _built(
 
     process.warm(("onnx", "onnxruntime"))  # every build needs them; meanwhile this process imports the pipeline
     from ..build import BuildOptions, build
+    from ..stats import write_stats
 
     options = BuildOptions(jobs or os.cpu_count() or 1, cache_dir, not no_cache)
     stats = build(settings, options, progress)
-    _write_stats(settings.root, stats)
+    write_stats(settings.root, stats)
     return stats, settings
 
 
@@ -100,17 +101,6 @@ def _headline(mode: str) -> str:
 
     style = stderr_style()
     return f"{style.cyan(f'mbundle v{__version__}')} {style.green(f'building for {mode}...')}"
-
-
-def _write_stats(root: str, stats: dict[str, Any]) -> None:
-    """`.mbundle/stats.json`: the facts of the last build, times included; a convenience that may fail."""
-    import contextlib
-
-    from ..cache.location import WORK_FOLDER
-
-    if not stats["fresh"]:
-        with contextlib.suppress(OSError), open(os.path.join(root, WORK_FOLDER, "stats.json"), "wb") as file:
-            file.write(_json(stats))
 
 
 def _write_profile(path: str | None, progress: Progress) -> None:

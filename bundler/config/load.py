@@ -10,6 +10,7 @@ import site
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any, cast, get_args
 
@@ -19,9 +20,12 @@ from .declare import Mode
 from .schema import BuildConfig
 from .suggest import closest
 
+Alive = Callable[[], None]
 FILE_NAME = "model.config.py"
 LIMIT = 30.0
 """Seconds that a config may take."""
+_LOOK = 0.1
+"""Seconds between two looks whether the result is still wanted."""
 _GRACE = 2.0
 """Seconds after the limit in which the child may still say where it was."""
 _START = "import sys; from bundler.config.evaluate import main; main(sys.argv[1:])"
@@ -30,15 +34,21 @@ _PACKAGE_HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(
 
 
 def load_config(
-    path: str = FILE_NAME, mode: str = "production", command: str = "build", *, limit: float = LIMIT
+    path: str = FILE_NAME,
+    mode: str = "production",
+    command: str = "build",
+    *,
+    limit: float = LIMIT,
+    alive: Alive | None = None,
 ) -> BuildConfig:
     """The BuildConfig of the config file (or of the one in the folder) `path`.
 
+    `alive` is called a few times a second while the config runs, and may raise to end it.
     Raises ConfigError; its `inputs` are the files whose change makes another try worth while.
     """
     checked = _mode(mode)
     file = find_config(path)
-    kind, payload, inputs = _evaluated(file, checked, command, limit)
+    kind, payload, inputs = _evaluated(file, checked, command, limit, alive)
     if kind == "config":
         return cast(BuildConfig, payload)
     if kind == "bug":
@@ -105,7 +115,7 @@ def _refused(full: str, code: str, what: str, fix: str | None = None) -> ConfigE
 Message = tuple[str, Any, tuple[str, ...]]
 
 
-def _evaluated(file: str, mode: Mode, command: str, limit: float) -> Message:
+def _evaluated(file: str, mode: Mode, command: str, limit: float, alive: Alive | None) -> Message:
     """The message of the child (see evaluate.main). Whatever it started dies with it."""
     reader, writer = os.pipe()
     try:
@@ -124,7 +134,7 @@ def _evaluated(file: str, mode: Mode, command: str, limit: float) -> Message:
     finally:
         os.close(writer)
     try:
-        return _received(reader, child, file, limit)
+        return _received(reader, child, file, limit, alive)
     finally:
         os.close(reader)
         _end(child)
@@ -138,10 +148,10 @@ def _search_path() -> str:
     return os.pathsep.join(paths)
 
 
-def _received(reader: int, child: subprocess.Popen[bytes], file: str, limit: float) -> Message:
+def _received(reader: int, child: subprocess.Popen[bytes], file: str, limit: float, alive: Alive | None) -> Message:
     deadline = time.monotonic() + limit + _GRACE
-    size = _bytes(reader, 8, deadline)
-    text = _bytes(reader, int.from_bytes(size, "big"), deadline) if size is not None and len(size) == 8 else size
+    size = _bytes(reader, 8, deadline, alive)
+    text = _bytes(reader, int.from_bytes(size, "big"), deadline, alive) if size is not None and len(size) == 8 else size
     if text is None:
         what = f"The config ran longer than {limit:g} s and could not be interrupted."
         return _failed(file, "MB105", what)
@@ -151,11 +161,15 @@ def _received(reader: int, child: subprocess.Popen[bytes], file: str, limit: flo
         return _failed(file, "MB104", f"The config ended its process ({_ending(child)}).")
 
 
-def _bytes(reader: int, count: int, deadline: float) -> bytes | None:
+def _bytes(reader: int, count: int, deadline: float, alive: Alive | None) -> bytes | None:
     """Up to `count` bytes, fewer if the other end closes; None when the time is up."""
     parts = b""
     while len(parts) < count:
-        ready, _, _ = select.select([reader], [], [], max(0, deadline - time.monotonic()))
+        left = max(0, deadline - time.monotonic())
+        ready, _, _ = select.select([reader], [], [], left if alive is None else min(left, _LOOK))
+        if not ready and alive is not None and left:
+            alive()
+            continue
         if not ready:
             return None
         part = os.read(reader, count - len(parts))

@@ -36,8 +36,16 @@ class FolderLock:
     `waiting` is called once, with a sentence, when another build holds it. OutputError MB410 after `patience` seconds.
     """
 
-    def __init__(self, folder: str, waiting: Callable[[str], None], patience: float = 600.0) -> None:
+    def __init__(
+        self,
+        folder: str,
+        waiting: Callable[[str], None],
+        patience: float = 600.0,
+        *,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
         self._folder = folder
+        self._alive = alive
         self._waiting = waiting
         self._patience = patience
         self._descriptor: int | None = None
@@ -52,6 +60,7 @@ class FolderLock:
             if not told:
                 self._waiting(f"Another build writes {self._folder}; waiting for it to finish.")
                 told = True
+            self._alive()
             time.sleep(_POLL)
         return self
 

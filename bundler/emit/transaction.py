@@ -48,8 +48,9 @@ class Transaction:
     """`with Transaction(...) as tx:` stage files, then `tx.commit(...)`; without a commit nothing has happened.
 
     `protected`: the build's inputs. `keep`: generations whose files stay, the new one included. `waiting` is told in
-    a sentence that another build holds the folder. Raises OutputError (MB400-MB413). `have`, `stage` and `put` are
-    safe for threads.
+    a sentence that another build holds the folder. `alive` is called before each file is staged, never once the commit
+    places files, and may raise to break the build off. Raises OutputError (MB400-MB413). `have`, `stage` and `put`
+    are safe for threads.
     """
 
     def __init__(
@@ -61,10 +62,12 @@ class Transaction:
         memo: DigestMemo | None = None,
         keep: int = 2,
         waiting: Callable[[str], None] = lambda message: None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._folder = OutputFolder(refuse.check(out_dir, root, protected), memo)
         self._keep = keep
-        self._lock = FolderLock(self._folder.path, waiting)
+        self._lock = FolderLock(self._folder.path, waiting, alive=alive)
+        self._alive = alive
         self._guard = Lock()
         self._files: dict[str, FileMark] = {}
         self._staged: dict[str, str] = {}
@@ -102,6 +105,7 @@ class Transaction:
 
     def have(self, name: str, sha256: str, nbytes: int) -> bool:
         """Whether the file is there (or staged), whole; it is then part of this build."""
+        self._alive()
         mark = FileMark(nbytes, sha256)
         with self._guard:
             if self._files.get(name) == mark:
@@ -113,6 +117,7 @@ class Transaction:
 
     def stage(self) -> StagedFile:
         """A file to write to; `finish(name, sha256)` makes it part of this build."""
+        self._alive()
         return self._staging.open(self._accept)
 
     def put(self, name: str, data: bytes) -> FileMark:

@@ -24,8 +24,9 @@ class Client:
         self._link: socket.socket | None = None
         self._owner = 0
         self._preloaded: set[str] = set()
+        self._running_tasks: set[socket.socket] = set()
         self.stops = 0
-        """How often `stop` was called: a task that sees it change was interrupted."""
+        """How often `stop` or `cancel` was called: a task that sees it change was interrupted."""
 
     def warm(self, modules: tuple[str, ...]) -> None:
         with self._lock:
@@ -47,7 +48,21 @@ class Client:
             except OSError:  # the server was killed: a new one, once
                 self._forget()
                 wire.send(self._running(), {"folder": folder}, (theirs.fileno(), exchange, log))
+            self._running_tasks.add(ours)
         return ours
+
+    def forget(self, control: socket.socket) -> None:
+        """The task of this control socket is over."""
+        with self._lock:
+            self._running_tasks.discard(control)
+
+    def cancel(self) -> None:
+        """Kill all children; the server stays. Their tasks raise Interrupted once they are gone."""
+        with self._lock:
+            self.stops += 1
+            for control in self._running_tasks:
+                with contextlib.suppress(OSError):  # half-closed: the server kills, and says when it has
+                    control.shutdown(socket.SHUT_WR)
 
     def stop(self) -> None:
         """Kill all children, wait until they and the server are gone. Tasks that still ran raise Interrupted."""

@@ -35,6 +35,11 @@ def stop() -> None:
     _client.stop()
 
 
+def cancel() -> None:
+    """Kill every running child, and wait for none: who ran it gets Interrupted. The server stays for the next build."""
+    _client.cancel()
+
+
 def run(
     target: str,
     *args: Any,
@@ -107,7 +112,10 @@ def _supervised(exchange: IO[bytes], log: IO[bytes], tmp: str, wall: float) -> t
     stops = _client.stops
     folder = os.path.join(tmp, f"mbundle-{secrets.token_hex(6)}")
     with _client.submit(exchange.fileno(), log.fileno(), folder) as control:
-        status, timed_out = _awaited(control, wall)
+        try:
+            status, timed_out = _awaited(control, wall)
+        finally:
+            _client.forget(control)
     if not status:  # the server, whose task this is, was killed
         shutil.rmtree(folder, ignore_errors=True)
     if _client.stops != stops:

@@ -73,6 +73,9 @@ class Progress:
                 thread = threading.current_thread().name
                 self.spans.append(Span(name, started - self.origin, ended - started, thread))
 
+    def alive(self) -> None:
+        """Called between any two things that take time. A build that can be broken off raises Interrupted here."""
+
     def elapsed(self) -> float:
         """Seconds since the build began, to the millisecond."""
         return round(time.monotonic() - self.origin, 3)

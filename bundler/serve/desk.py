@@ -23,14 +23,14 @@ Shortcut = tuple[str, Callable[[], None]]
 
 
 class Desk:
-    """`verb`: what was typed after mbundle."""
+    """`verb`: what was typed after mbundle; `over`: set when it shall end."""
 
-    def __init__(self, verb: str, choices: Choices) -> None:
+    def __init__(self, verb: str, choices: Choices, over: threading.Event | None = None) -> None:
         self._verb = verb
         self._choices = choices
         self._style = stderr_style()
         self._began = time.monotonic()
-        self._over = threading.Event()
+        self._over = over or threading.Event()
 
     @contextlib.contextmanager
     def open(self, site: Site, more: Mapping[str, Shortcut] | None = None, token: str | None = None) -> Iterator[Desk]:

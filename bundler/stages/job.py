@@ -30,6 +30,11 @@ class BuildOptions:
     """Entries that are read and optimised at the same time."""
     cache_dir: str | None = None
     use_cache: bool = True
+    warm: bool = False
+    """Leave the fork server running for the next build."""
+    met: Callable[[Iterable[str]], None] = lambda paths: None
+    """Gets the absolute paths of what the build reads, before it reads them or, for external data, as soon as it is
+    known; from any thread."""
 
 
 class Job:
@@ -45,8 +50,10 @@ class Job:
 
     def __enter__(self) -> Job:
         with ExitStack() as stack:
-            stack.callback(process.stop)
-            self.watched = fresh.Watched(self.inputs())
+            stack.callback(self._end_children)
+            inputs = self.inputs()
+            self.options.met(inputs)
+            self.watched = fresh.Watched(inputs)
             process.warm(self._preload())
             folder = cache_folder(self.config.root, self.options.cache_dir)
             self.store = stack.enter_context(Store(folder, self.warn))
@@ -58,6 +65,12 @@ class Job:
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
+
+    def _end_children(self) -> None:
+        if self.options.warm:
+            process.cancel()
+        else:
+            process.stop()
 
     def warn(self, warning: Problem) -> None:
         if warning not in self.warnings:
@@ -92,7 +105,7 @@ class Job:
                         self.errors.append(error)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
-                process.stop()  # else the pool would wait for children that nobody wants any more
+                self._end_children()  # else the pool would wait for children that nobody wants any more
                 raise
         return results
 

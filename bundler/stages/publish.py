@@ -27,7 +27,15 @@ def open_output(job: Job, entries: tuple[BuiltEntry, ...]) -> Transaction:
     output = job.config.output
     fresh.forget(job.config)
     inputs = job.inputs(entries)
-    return Transaction(output.dir, job.config.root, inputs, memo=job.memo, keep=output.keep, waiting=job.progress.line)
+    return Transaction(
+        output.dir,
+        job.config.root,
+        inputs,
+        memo=job.memo,
+        keep=output.keep,
+        waiting=job.progress.line,
+        alive=job.progress.alive,
+    )
 
 
 def stage_files(job: Job, entries: tuple[BuiltEntry, ...], output: Transaction) -> Shipment:

@@ -43,6 +43,7 @@ def _read(job: Job, entry: EntrySpec) -> ReadResult:
         )
     for path in result.files:
         job.meet(path)
+    job.options.met(result.files)
     with job.progress.span(f"{entry.name}: checking"), _about(entry, job.config.root):
         process.run(
             "bundler.graph.gates:check",

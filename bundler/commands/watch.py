@@ -1,0 +1,100 @@
+"""`mbundle watch`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ..watch.events import Event
+
+
+@click.command()
+@click.option("--config", "-c", default="model.config.py", show_default=True, help="The config file.")
+@click.option("--mode", default="production", show_default=True, help="production or development.")
+@click.option("--jobs", "-j", type=click.IntRange(1, 256), help="Entries worked on at a time. [default: all cores]")
+@click.option("--cache-dir", help="Folder of the cache. [default: $MBUNDLE_CACHE_DIR, else .mbundle/cache]")
+@click.option("--json", "as_json", is_flag=True, help="Print each event as one JSON object a line to stdout.")
+@click.option("--poll", is_flag=True, help="Look at the files again and again: for drives that give no events.")
+@click.option("--serve", "served", is_flag=True, help="The same as `mbundle serve`, which has more options.")
+@click.option("--exit-with-stdin", is_flag=True, help="End when stdin is closed: for programs that start mbundle.")
+@click.pass_context
+def watch(
+    context: click.Context,
+    config: str,
+    mode: str,
+    jobs: int | None,
+    cache_dir: str | None,
+    as_json: bool,
+    poll: bool,
+    served: bool,
+    exit_with_stdin: bool,
+) -> None:
+    """Build, and build again whenever something changes that the build depends on.
+
+    A build that fails leaves the last good output in place; a change during a build starts it again.
+    """
+    if served:
+        from .serve import serve
+
+        del context.params["served"]
+        context.forward(serve)
+        return
+    from ..watch.lines import Lines
+    from ..watch.session import WatchOptions
+    from ..watch.session import watch as run
+
+    lines = Lines()
+    lines.headline(mode)
+    stop = threading.Event()
+    if exit_with_stdin:
+        _end_with_stdin(stop)
+    emit = _print if as_json else lines.event
+    options = WatchOptions(mode, jobs, cache_dir, poll, quiet=as_json, told=lines.line)
+    in_thread(lambda: run(config, options, emit, stop), stop)
+
+
+def in_thread(work: Callable[[], None], stop: threading.Event) -> None:
+    """Runs `work`, which ends soon after `stop` is set, while this thread waits for Ctrl-C. Raises what it raises."""
+    raised: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            work()
+        except BaseException as error:
+            raised.append(error)
+        stop.set()
+
+    thread = threading.Thread(target=guarded, name="watch")
+    thread.start()
+    try:
+        stop.wait()
+    finally:
+        stop.set()
+        thread.join()
+    if raised:
+        raise raised[0]
+
+
+def _print(event: Event) -> None:
+    import orjson
+
+    try:
+        sys.stdout.write(orjson.dumps(event.as_json()).decode() + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever listened is gone; stdin or a signal ends this process
+        pass
+
+
+def _end_with_stdin(stop: threading.Event) -> None:
+    def wait() -> None:
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+        stop.set()
+
+    threading.Thread(target=wait, name="stdin", daemon=True).start()

@@ -1,0 +1,1 @@
+"""Builds again whenever something changes that the last build depended on."""
