@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import threading
-import time
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping
 
@@ -29,7 +28,6 @@ class Desk:
         self._verb = verb
         self._choices = choices
         self._style = stderr_style()
-        self._began = time.monotonic()
         self._over = over or threading.Event()
 
     @contextlib.contextmanager
@@ -85,8 +83,7 @@ class Desk:
         from .. import __version__
 
         style, chosen = self._style, self._choices
-        ready = f"{self._verb} is ready in {(time.monotonic() - self._began) * 1e3:.0f} ms"
-        yield f"{style.cyan(f'mbundle v{__version__}')} {style.green(ready)}"
+        yield f"{style.cyan(f'mbundle v{__version__}')} {style.green(f'{self._verb} is ready')}"
         if chosen.port not in (0, running.port):
             yield f"  {style.yellow(f'port {chosen.port} is taken, so it is {running.port}')}"
         rows = [("page", running.url), ("models", running.url.rstrip("/") + site.base + "models.js")]
