@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Iterator
+from http.client import RemoteDisconnected
 from pathlib import Path
 
 import pytest
 
 from bundler.serve import protocol
-from bundler.serve.devclient import DevClient, rewrite
+from bundler.serve.devclient import DevClient
 from bundler.serve.run import Running, serving
 from bundler.serve.site import Options, Site
 
@@ -51,7 +53,9 @@ def client() -> DevClient:
 
 @pytest.fixture(scope="module")
 def running(app: Path, client: DevClient) -> Iterator[Running]:
-    options = Options(root=str(app), origins=["http://localhost:5173"], reserved=client.handlers, rewrite=rewrite)
+    options = Options(
+        root=str(app), origins=["http://localhost:5173"], reserved=client.handlers, rewrite=client.rewrite
+    )
     site = Site(str(app / "public/models"), options)
     client.base = site.base
     with serving(site) as running:
@@ -154,6 +158,10 @@ def test_too_many_connections_are_refused_and_the_rest_goes_on(running: Running)
     many = [socket.create_connection(("127.0.0.1", running.port), timeout=20) for _ in range(300)]
     for connection in many:
         connection.close()
+    for _ in range(1000):  # until the server has seen that they are gone
+        with contextlib.suppress(ConnectionError, RemoteDisconnected):
+            alive(running)
+            break
     alive(running)
 
 

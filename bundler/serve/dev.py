@@ -21,7 +21,7 @@ from ..watch.lines import Lines
 from ..watch.session import WatchOptions, watch
 from .choices import Choices
 from .desk import Desk
-from .devclient import DevClient, rewrite
+from .devclient import DevClient
 from .site import Site
 
 
@@ -32,7 +32,7 @@ def develop(config: str, options: WatchOptions, choices: Choices) -> None:
     client = DevClient()
     site = Site(
         output,
-        replace(choices.site_options(os.path.dirname(file)), reserved=client.handlers, rewrite=rewrite),
+        replace(choices.site_options(os.path.dirname(file)), reserved=client.handlers, rewrite=client.rewrite),
     )
     client.base = site.base
     client.channel.start(_digest(os.path.join(output, MANIFEST)))

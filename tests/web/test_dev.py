@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from bundler.serve.devclient import DevClient, rewrite
+from bundler.serve.devclient import DevClient
 from bundler.serve.found import Text
 from bundler.serve.observe import Sent
 from bundler.serve.run import serving
@@ -38,7 +38,9 @@ const ROW = it.inputs[0].shape.at(-1);
 window.mark = "never reloaded";
 while (!seen.stop) {
   try {
-    const value = Object.values(await it.run(feeds()))[0].data[0];
+    const both = await Promise.all([it.run(feeds()), it.run(feeds())]);
+    const [value, same] = both.map((out) => Object.values(out)[0].data[0]);
+    if (value !== same) throw new Error("two models answered at once");
     if (seen.values.at(-1) !== value) seen.values.push(value);
     seen.runs++;
   } catch (error) { seen.errors.push(String(error)); }
@@ -86,7 +88,7 @@ def dev(tmp_path: Path) -> Iterator[Dev]:
             "/main.js": Text(LOOP.encode(), "text/javascript", "no-store"),
         },
         reserved=client.handlers,
-        rewrite=rewrite,
+        rewrite=client.rewrite,
         observe=dev.sent.append,
     )
     dev.folder.mkdir()
@@ -189,6 +191,20 @@ def test_an_error_is_shown_under_a_strict_policy_and_goes_when_mended(dev: Dev, 
         each.locator("mbundle-overlay").wait_for(state="detached")
     assert violations == []
     assert page.evaluate("seen.errors") == []
+
+
+def test_a_page_that_is_opened_before_the_first_build_waits_for_it(dev: Dev, context: BrowserContext) -> None:
+    page = opened(context, dev, "app.html")
+    dev.fail(what="Not yet.")
+    overlay = page.locator("mbundle-overlay")
+    overlay.wait_for(state="attached")
+    dev.build({"it": {"fp32": scale(2)}}, "it")
+    overlay.wait_for(state="detached")
+    until(page, "async () => window.seen?.runs > 2")
+    dev.build({"it": {"fp32": scale(3)}}, "it")
+    until(page, "async () => seen.values.length === 2")
+    assert page.evaluate("seen.errors") == []
+    assert context.request.get(dev.url + "entries/other.js").status == 404  # now that there is a build
 
 
 def test_a_build_that_cannot_be_loaded_leaves_the_old_one_in_use(dev: Dev, context: BrowserContext) -> None:
