@@ -244,6 +244,10 @@ def test_preview_says_where_takes_the_next_port_and_ends(tmp_path: Path) -> None
 def test_preview_ends_on_a_signal_and_needs_a_build(tmp_path: Path) -> None:
     none = run(tmp_path, "preview")
     assert (none.status, "error[MB652]" in none.stderr) == (2, True)
+    for verb in ("preview", "serve"):
+        told = run(tmp_path, verb, "--json", "--port", "0")
+        assert (told.status, told.json["type"], told.json["build"]) == (2, "error", 0)  # one line
+        assert len(told.stdout.splitlines()) == 1
     make_dist(tmp_path / "dist")
     (tmp_path / "other").mkdir()
     wrong = run(tmp_path, "preview", "--app", "other")

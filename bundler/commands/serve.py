@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..serve.choices import Choices, server_options
+from ..serve.choices import Choices, server_options, told_in_lines
 
 
 @click.command()
@@ -27,4 +27,5 @@ def serve(config: str, mode: str, jobs: int | None, cache_dir: str | None, poll:
 
     choices = Choices(**chosen)
     options = WatchOptions(mode, jobs, cache_dir, poll, command="serve", quiet=choices.as_json)
-    develop(config, options, choices)
+    with told_in_lines(choices.as_json):
+        develop(config, options, choices)

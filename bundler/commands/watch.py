@@ -45,6 +45,9 @@ def watch(
         del context.params["served"]
         context.forward(serve)
         return
+    from ..errors import MbundleError
+    from ..report.problems import print_problems
+    from ..watch.events import Failed
     from ..watch.lines import Lines
     from ..watch.session import WatchOptions
     from ..watch.session import watch as run
@@ -56,7 +59,16 @@ def watch(
         _end_with_stdin(stop)
     emit = _print if as_json else lines.event
     options = WatchOptions(mode, jobs, cache_dir, poll, quiet=as_json, told=lines.line)
-    in_thread(lambda: run(config, options, emit, stop), stop)
+    try:
+        in_thread(lambda: run(config, options, emit, stop), stop)
+    except MbundleError as error:
+        if not as_json:
+            raise
+        emit(Failed(0, error.problems))  # stdout is one object a line to its end
+        print_problems(error.problems)
+        raise click.exceptions.Exit(error.exit_status) from error
+    except KeyboardInterrupt:  # how a watch ends: nothing went wrong
+        raise click.exceptions.Exit(130) from None
 
 
 def in_thread(work: Callable[[], None], stop: threading.Event) -> None:
