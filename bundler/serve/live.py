@@ -42,6 +42,11 @@ class Channel:
         """Whether there is a good build."""
         return self._manifest is not None
 
+    @property
+    def listeners(self) -> int:
+        """Pages that are connected."""
+        return len(self._pages)
+
     def publish(self, event: Mapping[str, Any]) -> None:
         """`event`: as `watch.events` makes it."""
         with self._lock:
