@@ -68,15 +68,14 @@ def get(running: Running, path: str, method: str = "GET", **headers: str) -> Ans
 
 
 def raw(running: Running, request: bytes, seconds: float = 20) -> bytes:
-    """Sends bytes as they are and reads until the server closes, or has answered and waits for more."""
+    """Sends bytes as they are and reads until the server closes, or for `seconds` says nothing more."""
     with socket.create_connection(("127.0.0.1", running.port), timeout=seconds) as connection:
-        connection.sendall(request)
-        connection.shutdown(socket.SHUT_WR)
         parts = []
         try:
+            connection.sendall(request)
             while part := connection.recv(65536):
                 parts.append(part)
-        except (TimeoutError, ConnectionResetError):
+        except (TimeoutError, ConnectionError):
             pass
         return b"".join(parts)
 

@@ -48,10 +48,10 @@ HEAVY = {
     "onnx_ir",
     "torch",
     "optimum",
-    "watchdog",
     "starlette",
     "uvicorn",
     "anyio",
+    "watchdog",
 }
 
 
@@ -99,6 +99,7 @@ def test_every_module_belongs_to_a_layer() -> None:
         "bundler.commands.build",
         "bundler.commands.cache",
         "bundler.commands.preview",
+        "bundler.commands.serve",
         "bundler.commands.watch",
         "bundler.emit.manifest",
     ],

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import socket
 import subprocess
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -241,6 +244,10 @@ def test_preview_says_where_takes_the_next_port_and_ends(tmp_path: Path) -> None
 def test_preview_ends_on_a_signal_and_needs_a_build(tmp_path: Path) -> None:
     none = run(tmp_path, "preview")
     assert (none.status, "error[MB652]" in none.stderr) == (2, True)
+    for verb in ("preview", "serve"):
+        told = run(tmp_path, verb, "--json", "--port", "0")
+        assert (told.status, told.json["type"], told.json["build"]) == (2, "error", 0)  # one line
+        assert len(told.stdout.splitlines()) == 1
     make_dist(tmp_path / "dist")
     (tmp_path / "other").mkdir()
     wrong = run(tmp_path, "preview", "--app", "other")
@@ -254,3 +261,36 @@ def test_preview_ends_on_a_signal_and_needs_a_build(tmp_path: Path) -> None:
             process.send_signal(number)
             assert process.wait(30) in (0, 130)
             assert b"Traceback" not in process.stderr.read()
+
+
+def test_keys_of_a_terminal(tmp_path: Path) -> None:
+    """As in Vite: h lists them, u shows the URL, q quits; the terminal is left as it was."""
+    make_dist(tmp_path / "dist")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(tmp_path)
+        arguments = command("preview", "--port", "0")
+        os.execvpe(arguments[0], arguments, environment(NO_COLOR="1"))
+    try:
+        before = termios.tcgetattr(terminal)
+        seen = _until(terminal, b"press h")
+        url = seen.partition(b"page")[2].split()[0]
+        os.write(terminal, b"h")
+        seen = _until(terminal, b"show this help")
+        for words in (b"press o to open in the browser", b"press u to show the URL", b"press q to quit"):
+            assert words in seen
+        assert max(map(len, seen.splitlines())) <= 80
+        os.write(terminal, b"xu")
+        assert url in _until(terminal, url)
+        os.write(terminal, b"q")
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert termios.tcgetattr(terminal) == before
+    finally:
+        os.close(terminal)
+
+
+def _until(terminal: int, part: bytes) -> bytes:
+    seen = b""
+    while part not in seen:
+        seen += os.read(terminal, 4096)
+    return seen

@@ -10,7 +10,7 @@ import click
 from ..catalogue import problem
 from ..emit.ownership import MANIFEST
 from ..errors import UsageError
-from ..serve.choices import Choices, server_options
+from ..serve.choices import Choices, server_options, told_in_lines
 
 
 @click.command()
@@ -22,11 +22,17 @@ def preview(folder: str, **chosen: Any) -> None:
     Hashed files are immutable, pointers are asked for again, compressed twins and ranges are answered, and what is not
     there is a 404. The app is the nearest folder from FOLDER up to the current one that holds an index.html.
     """
+    choices = Choices(**chosen)
+    with told_in_lines(choices.as_json):
+        _preview(folder, choices)
+
+
+def _preview(folder: str, choices: Choices) -> None:
     if not os.path.isfile(os.path.join(folder, MANIFEST)):
         raise UsageError(problem("MB652", f"There is no {MANIFEST} in it.", file=folder))
     from ..serve.desk import Desk
     from ..serve.site import Site
 
-    choices = Choices(**chosen)
-    with Desk("preview", choices).open(Site(folder, choices.site_options(os.getcwd()))) as desk:
+    site = Site(folder, choices.site_options(os.getcwd()))
+    with Desk("preview", choices).open(site) as desk:
         desk.wait()

@@ -21,14 +21,33 @@ if TYPE_CHECKING:
 @click.option("--cache-dir", help="Folder of the cache. [default: $MBUNDLE_CACHE_DIR, else .mbundle/cache]")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as one JSON object a line to stdout.")
 @click.option("--poll", is_flag=True, help="Look at the files again and again: for drives that give no events.")
+@click.option("--serve", "served", is_flag=True, help="The same as `mbundle serve`, which has more options.")
 @click.option("--exit-with-stdin", is_flag=True, help="End when stdin is closed: for programs that start mbundle.")
+@click.pass_context
 def watch(
-    config: str, mode: str, jobs: int | None, cache_dir: str | None, as_json: bool, poll: bool, exit_with_stdin: bool
+    context: click.Context,
+    config: str,
+    mode: str,
+    jobs: int | None,
+    cache_dir: str | None,
+    as_json: bool,
+    poll: bool,
+    served: bool,
+    exit_with_stdin: bool,
 ) -> None:
     """Build, and build again whenever something changes that the build depends on.
 
     A build that fails leaves the last good output in place; a change during a build starts it again.
     """
+    if served:
+        from .serve import serve
+
+        del context.params["served"]
+        context.forward(serve)
+        return
+    from ..errors import MbundleError
+    from ..report.problems import print_problems
+    from ..watch.events import Failed
     from ..watch.lines import Lines
     from ..watch.session import WatchOptions
     from ..watch.session import watch as run
@@ -40,7 +59,16 @@ def watch(
         _end_with_stdin(stop)
     emit = _print if as_json else lines.event
     options = WatchOptions(mode, jobs, cache_dir, poll, quiet=as_json, told=lines.line)
-    in_thread(lambda: run(config, options, emit, stop), stop)
+    try:
+        in_thread(lambda: run(config, options, emit, stop), stop)
+    except MbundleError as error:
+        if not as_json:
+            raise
+        emit(Failed(0, error.problems))  # stdout is one object a line to its end
+        print_problems(error.problems)
+        raise click.exceptions.Exit(error.exit_status) from error
+    except KeyboardInterrupt:  # how a watch ends: nothing went wrong
+        raise click.exceptions.Exit(130) from None
 
 
 def in_thread(work: Callable[[], None], stop: threading.Event) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import MbundleError
+from ..report.problems import print_problems
 from .networks import NETWORKS
 
 if TYPE_CHECKING:
@@ -46,6 +50,20 @@ class Choices:
             isolated=self.isolated,
             throttle=NETWORKS[self.throttle] if self.throttle else None,
         )
+
+
+@contextlib.contextmanager
+def told_in_lines(as_json: bool) -> Iterator[None]:
+    """With --json stdout is one object a line to its end: what ends a server is an event, too."""
+    try:
+        yield
+    except MbundleError as error:
+        if not as_json:
+            raise
+        event = {"type": "error", "build": 0, "problems": [one.as_json() for one in error.problems]}
+        click.echo(json.dumps(event))
+        print_problems(error.problems)
+        raise click.exceptions.Exit(error.exit_status) from error
 
 
 def server_options(port: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

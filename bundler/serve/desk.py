@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import threading
-import time
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping
 
@@ -23,14 +22,13 @@ Shortcut = tuple[str, Callable[[], None]]
 
 
 class Desk:
-    """`verb`: what was typed after mbundle."""
+    """`verb`: what was typed after mbundle; `over`: set when it shall end."""
 
-    def __init__(self, verb: str, choices: Choices) -> None:
+    def __init__(self, verb: str, choices: Choices, over: threading.Event | None = None) -> None:
         self._verb = verb
         self._choices = choices
         self._style = stderr_style()
-        self._began = time.monotonic()
-        self._over = threading.Event()
+        self._over = over or threading.Event()
 
     @contextlib.contextmanager
     def open(self, site: Site, more: Mapping[str, Shortcut] | None = None, token: str | None = None) -> Iterator[Desk]:
@@ -85,8 +83,7 @@ class Desk:
         from .. import __version__
 
         style, chosen = self._style, self._choices
-        ready = f"{self._verb} is ready in {(time.monotonic() - self._began) * 1e3:.0f} ms"
-        yield f"{style.cyan(f'mbundle v{__version__}')} {style.green(ready)}"
+        yield f"{style.cyan(f'mbundle v{__version__}')} {style.green(f'{self._verb} is ready')}"
         if chosen.port not in (0, running.port):
             yield f"  {style.yellow(f'port {chosen.port} is taken, so it is {running.port}')}"
         rows = [("page", running.url), ("models", running.url.rstrip("/") + site.base + "models.js")]

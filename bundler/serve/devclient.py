@@ -28,21 +28,26 @@ _RUNTIME_NAME = re.compile(r"runtime-[0-9a-f]{8,64}")
 _MODULE = re.compile(r"[a-z-]{1,32}\.js")
 
 
-def rewrite(name: str, content: bytes) -> bytes:
-    """A pointer as it goes out in dev: `models.js` and `entries/*.js` import the stand-in."""
-    if not name.endswith(".js"):
-        return content
-    return _RUNTIME.sub(rb'"/__mbundle/dev/index.js?runtime=\1"', content)
-
-
 class DevClient:
-    """`base`: path of the output folder. `handlers`: for `site.Options.reserved`."""
+    """`base`: path of the output folder. `handlers` and `rewrite` are for `site.Options`."""
 
     def __init__(self) -> None:
         self.base = "/"
         self.token = secrets.token_hex(16)
         self.channel = Channel(self.token)
         self.handlers: Mapping[str, ASGIApp] = {"dev": self._module, "session": self._session, "events": self.channel}
+
+    def rewrite(self, name: str, content: bytes | None) -> bytes | None:
+        """A pointer as it goes out: `models.js` and `entries/*.js` import the stand-in; before the first build they
+        are one themselves, which waits for it."""
+        if not name.endswith(".js"):
+            return content
+        if content is not None:
+            return _RUNTIME.sub(rb'"/__mbundle/dev/index.js?runtime=\1"', content)
+        if self.channel.built:
+            return None
+        waiting = (folder() / "dev" / "waiting.js").read_text(encoding="utf-8")
+        return fill(waiting, {"OUTPUT": self.base, "SELF": self.base + name}, {}).encode()
 
     async def _session(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The token of this run, for pages that the guard let through; not for a tab that was sent here."""

@@ -37,6 +37,16 @@ class Channel:
         """The build that is in the output folder before the first event."""
         self._manifest = {"sha256": manifest_sha256} if manifest_sha256 else None
 
+    @property
+    def built(self) -> bool:
+        """Whether there is a good build."""
+        return self._manifest is not None
+
+    @property
+    def listeners(self) -> int:
+        """Pages that are connected."""
+        return len(self._pages)
+
     def publish(self, event: Mapping[str, Any]) -> None:
         """`event`: as `watch.events` makes it."""
         with self._lock:

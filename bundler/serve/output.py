@@ -20,10 +20,12 @@ NEVER_STORED = "no-store"
 _POINTER_LIMIT = 64 << 20
 
 
-class OutputFiles:
-    """`rewrite`: what the dev server makes of a pointer (name, content) before it is sent."""
+Rewrite = Callable[[str, bytes | None], bytes | None]
+"""(name, content) of a pointer -> what is sent; None: it is not there."""
 
-    def __init__(self, folder: str, rewrite: Callable[[str, bytes], bytes] | None = None) -> None:
+
+class OutputFiles:
+    def __init__(self, folder: str, rewrite: Rewrite | None = None) -> None:
         self.folder = os.path.abspath(folder)
         self._rewrite = rewrite
 
@@ -31,10 +33,11 @@ class OutputFiles:
         name = "/".join(parts)
         if not ownership.is_ours(name):
             return None
-        if len(parts) > 1 and not self._is_folder(parts[0]):
-            return None
+        inside = len(parts) == 1 or self._is_folder(parts[0])
         path = os.path.join(self.folder, *parts)
-        return self._pointer(name, path) if ownership.is_pointer(name) else self._immutable(name, path)
+        if ownership.is_pointer(name):
+            return self._pointer(name, path if inside else None)
+        return self._immutable(name, path) if inside else None
 
     def _is_folder(self, name: str) -> bool:
         """A folder of ours is never a link: no build makes one."""
@@ -43,16 +46,12 @@ class OutputFiles:
         except OSError:
             return False
 
-    def _pointer(self, name: str, path: str) -> Text | None:
-        if regular(path) is None:
-            return None
-        try:
-            with open(path, "rb") as file:
-                content = file.read(_POINTER_LIMIT)
-        except OSError:
-            return None
+    def _pointer(self, name: str, path: str | None) -> Text | None:
+        content = _read(path) if path else None
+        if self._rewrite:
+            content = self._rewrite(name, content)
         cache = NEVER_STORED if name == ownership.MANIFEST else REVALIDATE
-        return Text(self._rewrite(name, content) if self._rewrite else content, type_of(name), cache)
+        return None if content is None else Text(content, type_of(name), cache)
 
     def _immutable(self, name: str, path: str) -> File | None:
         found = regular(path)
@@ -61,3 +60,13 @@ class OutputFiles:
         twins: dict[str, str] = {coding: path + suffix for coding, suffix in SUFFIXES.items() if regular(path + suffix)}
         stem = os.path.basename(name).rsplit(".", 1)[0].rpartition("-")[2]
         return File(path, found, f"{stem}-{found.st_size:x}", IMMUTABLE, twins)
+
+
+def _read(path: str) -> bytes | None:
+    if regular(path) is None:
+        return None
+    try:
+        with open(path, "rb") as file:
+            return file.read(_POINTER_LIMIT)
+    except OSError:
+        return None

@@ -25,7 +25,7 @@ from .found import Found, Place, Text
 from .guard import Guard
 from .networks import Network
 from .observe import Observer, Sent
-from .output import OutputFiles
+from .output import OutputFiles, Rewrite
 from .path import BadPath, segments
 from .throttle import Throttle
 from .welcome import Welcome
@@ -56,8 +56,8 @@ class Options:
     observe: Callable[[Sent], None] | None = None
     reserved: Mapping[str, ASGIApp] = field(default_factory=dict)
     """Handlers of `/__mbundle/<name>` and all below it, by name."""
-    rewrite: Callable[[str, bytes], bytes] | None = None
-    """What becomes of a pointer (name, content) on its way out; production sends it as it is."""
+    rewrite: Rewrite | None = None
+    """What becomes of a pointer on its way out; production sends it as it is."""
 
 
 class Site:

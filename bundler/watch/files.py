@@ -51,9 +51,12 @@ class Files:
         """The build reads these. Returns those that may have changed since it began."""
         with self._lock:
             self._met |= set(paths)
-            new = [path for path in self._met if path not in self._base]
-            self._base |= {path: look(path) for path in new}
-            return [path for path in new if _younger(self._base[path], self._began)]
+            return self._add(self._met)
+
+    def _add(self, paths: Iterable[str]) -> list[str]:
+        new = {path: look(path) for path in paths if path not in self._base}
+        self._base |= new
+        return [path for path, found in new.items() if _younger(found, self._began)]
 
     def differs(self, path: str) -> bool:
         """Whether the last build has not seen `path` as it is, or cannot be known to have: it was young then."""
@@ -70,9 +73,10 @@ class Files:
             }
             self._hopeful = set()
 
-    def failed(self, inputs: Iterable[str]) -> None:
+    def failed(self, inputs: Iterable[str]) -> list[str]:
         """`inputs`: what the error says is worth another look. Beside every file of the user's own that was met may
-        lie the one that is missing: a helper module, or weights that are still being exported."""
+        lie the one that is missing: a helper module, or weights that are still being exported.
+        Returns those that may have changed since the build began."""
         with self._lock:
             hopeful = {*inputs, self.root, *_packages()}
             for path in self._last | self._met | hopeful:
@@ -80,8 +84,14 @@ class Files:
                 if below(folder, self.root) or path.endswith(".onnx"):
                     hopeful |= {folder, *siblings(folder)}
             self._hopeful = hopeful
+            return self._add(hopeful)
 
     def shown(self, path: str) -> str:
+        """As the user knows it; of a folder in which names came or went, the first of these. Before `begin`."""
+        with self._lock:
+            before, after = self._base.get(path), look(path)
+        if isinstance(before, tuple) and isinstance(after, tuple) and not isinstance(after, Fingerprint):
+            path = os.path.join(path, min(set(before) ^ set(after), default=""))
         inside = os.path.relpath(path, self.root) if below(path, self.root) else path
         return inside.replace(os.sep, "/")
 

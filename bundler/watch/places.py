@@ -60,11 +60,24 @@ def visible(name: str) -> bool:
 
 
 def listing(folder: str) -> tuple[str, ...] | None:
-    """Visible names in a folder, sorted; None when there is no such folder."""
+    """Visible files in a folder and the Python packages in it, sorted; None when there is no such folder.
+
+    Other folders do not count: one of them is our own output, which a build makes, and removes again if it fails.
+    """
     try:
-        return tuple(sorted(filter(visible, os.listdir(folder))))
+        with os.scandir(folder) as items:
+            return tuple(sorted(item.name for item in items if visible(item.name) and _counts(item)))
     except OSError:
         return None
+
+
+def _counts(item: os.DirEntry[str]) -> bool:
+    if not item.is_dir():
+        return True
+    try:
+        return any(name.endswith(".py") for name in os.listdir(item.path))
+    except OSError:
+        return False
 
 
 def siblings(folder: str) -> Iterator[str]:

@@ -142,8 +142,9 @@ class _Session:
 
     def _start(self, changed: Mapping[str, float]) -> None:
         self.builds += 1
+        named = tuple(sorted({self.files.shown(path) for path in changed}))
         self.files.begin()
-        self.emit(BuildStart(self.builds, tuple(sorted(map(self.files.shown, changed)))))
+        self.emit(BuildStart(self.builds, named))
         if fresh.own_stamp() != self.stamp:
             self._failed((problem("MB195", "mbundle itself was changed or upgraded."),))
             return
@@ -177,8 +178,10 @@ class _Session:
             self._succeeded(outcome)
 
     def _failed(self, problems: tuple[Problem, ...], inputs: Iterable[str] = ()) -> None:
-        self.files.failed(inputs)
+        young = self.files.failed(inputs)
         self.watcher.watch(self.files.watched())
+        for path in young:
+            self.inbox.put((path, Hint.SEEN))
         self.emit(Failed(self.builds, problems))
 
     def _succeeded(self, outcome: Outcome) -> None:

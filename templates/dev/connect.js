@@ -7,6 +7,10 @@ import { hide, show } from "./overlay.js";
 
 /** @type {(() => void) | undefined} */
 let disconnect;
+/** @type {(version: string) => void} */
+let built;
+/** sha256 of the manifest of the first good build that this page hears of. @type {Promise<string>} */
+export const firstBuild = new Promise((resolve) => (built = resolve));
 
 /**
  * Once a page; later calls give the same.
@@ -20,6 +24,7 @@ export function connect(subscribe, importEntry) {
 
 /** @param {Event} event @param {import("./events.d.ts").ImportEntry} importEntry */
 async function heard(event, importEntry) {
+  if ("manifest" in event && event.manifest) built(event.manifest.sha256);
   switch (event.type) {
     case "hello":
       show(event.problems);

@@ -3,12 +3,10 @@
 
 import { entry as plain } from "__RUNTIME__/index.js";
 
-import { connect } from "./connect.js";
 import { hot } from "./hot.js";
-import { serverEvents } from "./sse.js";
-import { stem } from "./stem.js";
+import { start } from "./server.js";
 
 export * from "__RUNTIME__/index.js";
 export const entry = hot(plain);
 
-connect(serverEvents, async (name, version) => import(new URL(`entries/${await stem(name)}.js?build=${version}`, new URL("__OUTPUT__", import.meta.url)).href));
+start("__OUTPUT__");

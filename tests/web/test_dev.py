@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from bundler.serve.devclient import DevClient, rewrite
+from bundler.emit.loader import stem
+from bundler.serve.devclient import DevClient
 from bundler.serve.found import Text
 from bundler.serve.observe import Sent
 from bundler.serve.run import serving
@@ -26,6 +28,7 @@ from .test_update import model
 pytestmark = pytest.mark.browser
 
 STRICT = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'"
+TYPED = f"{STRICT}; require-trusted-types-for 'script'; trusted-types 'none'"
 LOOP = """
 import { load } from "/models.js";
 const ort = { wasm: "/ort/ort.wasm.bundle.min.mjs" };
@@ -38,7 +41,9 @@ const ROW = it.inputs[0].shape.at(-1);
 window.mark = "never reloaded";
 while (!seen.stop) {
   try {
-    const value = Object.values(await it.run(feeds()))[0].data[0];
+    const both = await Promise.all([it.run(feeds()), it.run(feeds())]);
+    const [value, same] = both.map((out) => Object.values(out)[0].data[0]);
+    if (value !== same) throw new Error("two models answered at once");
     if (seen.values.at(-1) !== value) seen.values.push(value);
     seen.runs++;
   } catch (error) { seen.errors.push(String(error)); }
@@ -83,10 +88,11 @@ def dev(tmp_path: Path) -> Iterator[Dev]:
         pages={
             "/blank.html": Text(BLANK.encode(), "text/html", "no-store"),
             "/app.html": Text(page.encode(), "text/html", "no-store", strict),
+            "/typed.html": Text(page.encode(), "text/html", "no-store", {"Content-Security-Policy": TYPED}),
             "/main.js": Text(LOOP.encode(), "text/javascript", "no-store"),
         },
         reserved=client.handlers,
-        rewrite=rewrite,
+        rewrite=client.rewrite,
         observe=dev.sent.append,
     )
     dev.folder.mkdir()
@@ -155,9 +161,49 @@ def test_in_a_worker_and_a_page_that_missed_an_update(dev: Dev, context: Browser
     assert page.evaluate("[seen.errors, seen.updates.length, it.info.worker]") == [[], 1, True]
 
 
-def test_an_error_is_shown_under_a_strict_policy_and_goes_when_mended(dev: Dev, context: BrowserContext) -> None:
+def test_a_hidden_tab_lets_go_and_learns_what_it_missed(dev: Dev, context: BrowserContext) -> None:
+    """Two builds later, one of them a failure that was mended: one swap, and no overlay."""
     dev.build({"it": {"fp32": scale(2)}}, "it")
     page = opened(context, dev, "app.html")
+    until(page, "async () => window.seen?.runs > 2")
+    page.evaluate(SEEN, True)
+    assert _settles(lambda: dev.client.channel.listeners == 0)
+    dev.fail(what="It was wrong for a while.")
+    dev.build({"it": {"fp32": scale(3)}}, "it")
+    dev.build({"it": {"fp32": scale(4)}}, "it")
+    assert page.evaluate("seen.updates.length") == 0
+    page.evaluate(SEEN, False)
+    until(page, "async () => seen.values.length === 2")
+    assert page.evaluate("[seen.errors, seen.updates.length]") == [[], 1]
+    assert page.locator("mbundle-overlay").count() == 0
+    page.close()
+    assert _settles(lambda: dev.client.channel.listeners == 0)
+
+
+SEEN = """(hidden) => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def _settles(true: Callable[[], bool]) -> bool:
+    for _ in range(2000):
+        if true():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_modules_of_entries_have_the_names_that_the_build_gives_them(dev: Dev, context: BrowserContext) -> None:
+    page = opened(context, dev, "blank.html")
+    names = ["icons", "a b", "__proto__", "é", "x" * 101, "../x"]
+    script = "async (names) => Promise.all(names.map((await import('/__mbundle/dev/stem.js')).stem))"
+    assert page.evaluate(script, names) == [stem(name) for name in names]
+
+
+def test_an_error_is_shown_under_a_strict_policy_and_goes_when_mended(dev: Dev, context: BrowserContext) -> None:
+    dev.build({"it": {"fp32": scale(2)}}, "it")
+    page = opened(context, dev, "typed.html")
     violations: list[str] = []
     page.on("console", lambda message: violations.append(message.text) if "Policy" in message.text else None)
     until(page, "async () => window.seen?.runs > 0")
@@ -189,6 +235,20 @@ def test_an_error_is_shown_under_a_strict_policy_and_goes_when_mended(dev: Dev, 
         each.locator("mbundle-overlay").wait_for(state="detached")
     assert violations == []
     assert page.evaluate("seen.errors") == []
+
+
+def test_a_page_that_is_opened_before_the_first_build_waits_for_it(dev: Dev, context: BrowserContext) -> None:
+    page = opened(context, dev, "app.html")
+    dev.fail(what="Not yet.")
+    overlay = page.locator("mbundle-overlay")
+    overlay.wait_for(state="attached")
+    dev.build({"it": {"fp32": scale(2)}}, "it")
+    overlay.wait_for(state="detached")
+    until(page, "async () => window.seen?.runs > 2")
+    dev.build({"it": {"fp32": scale(3)}}, "it")
+    until(page, "async () => seen.values.length === 2")
+    assert page.evaluate("seen.errors") == []
+    assert context.request.get(dev.url + "entries/other.js").status == 404  # now that there is a build
 
 
 def test_a_build_that_cannot_be_loaded_leaves_the_old_one_in_use(dev: Dev, context: BrowserContext) -> None:

@@ -1,0 +1,139 @@
+"""`mbundle watch`: what it rebuilds, what it says, what it survives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from fixtures import models
+
+from . import dist
+from .cli import command, configure, environment, leftovers, run, tree
+from .watching import watching
+
+ENTRY = "'a': Entry(source='a.onnx', use=[simplify()])"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    root.mkdir()
+    models.save(models.mlp(), root / "a.onnx")
+    configure(root, ENTRY)
+    return root
+
+
+def test_a_change_rebuilds_what_depends_on_it(project: Path) -> None:
+    models.save(models.mlp(10), project / "b.onnx")
+    configure(project, f"{ENTRY}, 'b': Entry(source='b.onnx', use=[simplify()])")
+    with watching(project) as watch:
+        first = watch.after(0, "model-update")
+        assert first["entries"] == ["a", "b"]
+        mark = watch.mark()
+        models.save(models.mlp(20), project / "b.onnx")
+        update = watch.after(mark, "model-update")
+        assert watch.starts(mark)[0]["changed"] == ["b.onnx"]
+        assert update["entries"] == ["b"]
+        assert (update["rebuilt"], update["cached"]) == (["b/default"], ["a/default"])
+        watch.settled()
+        assert len(watch.starts()) == 2, "its own reading and writing causes nothing"
+        mark = watch.mark()
+        os.utime(project / "a.onnx")
+        watch.after(mark, "build-unchanged")
+    dist.check(project / "dist")
+    assert leftovers(project) == []
+
+
+def test_a_broken_config_keeps_the_output_and_is_mended(project: Path) -> None:
+    good = (project / "model.config.py").read_text()
+    with watching(project) as watch:
+        before = tree(project / "dist")
+        mark = watch.mark()
+        (project / "model.config.py").write_text("import helper\n" + good)
+        error = watch.after(mark, "error")
+        assert error["problems"][0]["file"] == "model.config.py"
+        assert tree(project / "dist") == before
+        mark = watch.mark()
+        (project / "helper.py").write_text("")  # not a file that anybody has read yet
+        watch.after(mark, "build-unchanged")
+        mark = watch.mark()
+        (project / "a.onnx").unlink()
+        watch.after(mark, "error")
+        mark = watch.mark()
+        models.save(models.mlp(3), project / "a.onnx")
+        watch.after(mark, "model-update")
+    dist.check(project / "dist")
+
+
+def test_external_data_that_is_exported_after_its_model(project: Path) -> None:
+    models.save_external(models.mlp(4), project / "new.onnx", "new.bin")
+    late = (project / "new.bin").read_bytes()
+    (project / "new.bin").unlink()
+    os.replace(project / "new.onnx", project / "a.onnx")
+    with watching(project) as watch:
+        watch.after(0, "error")
+        mark = watch.mark()
+        (project / "new.bin").write_bytes(late[: len(late) // 2])
+        watch.after(mark, "error")
+        mark = watch.mark()
+        (project / "new.bin").write_bytes(late)
+        watch.after(mark, "model-update")
+        mark = watch.mark()
+        (project / "new.bin").write_bytes(late[::-1])
+        assert watch.after(mark, "build-start")["changed"] == ["new.bin"]
+
+
+SLOW = """
+import os, time
+def slow(model):
+    open({began!r}, "w").close()
+    while os.path.exists({wait!r}):
+        time.sleep(0.02)
+    return model
+"""
+
+
+def test_a_change_during_a_build_ends_it_and_starts_again(project: Path) -> None:
+    began, wait = project.parent / "began", project.parent / "wait"
+    wait.touch()
+    text = SLOW.format(began=str(began), wait=str(wait))
+    with watching(project) as watch:
+        mark = watch.mark()
+        configure(project, "'a': Entry(source='a.onnx', use=[slow])")
+        config = project / "model.config.py"
+        config.write_text(text + config.read_text())
+        watch.until(lambda _: began.exists() or None, "step")
+        children = psutil.Process(watch.process.pid).children(recursive=True)
+        models.save(models.mlp(5), project / "a.onnx")
+        second = watch.until(lambda all: [e for e in all[mark:] if e["type"] == "build-start"][1:], "second start")[0]
+        assert second["changed"] == ["a.onnx", "model.config.py"], "what the first was for is not lost"
+        assert sum(child.is_running() for child in children) <= 1, "the fork server alone stays"
+        wait.unlink()
+        watch.after(mark, "model-update")
+        assert [e["build"] for e in watch.events if e["type"] in ("model-update", "error")] == [1, 3]
+    run(project, "build").ok()
+    assert leftovers(project) == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_with_all_its_children(project: Path, how: signal.Signals) -> None:
+    process = subprocess.Popen(
+        command("watch"), cwd=project, env=environment(), stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if b"watching for changes" in line:
+            break
+    family = psutil.Process(process.pid).children(recursive=True)
+    threading.Timer(0, process.send_signal, [how]).start()
+    error = process.communicate(timeout=20)[1]
+    assert process.returncode == 130
+    assert b"Traceback" not in error
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+    assert leftovers(project) == []
