@@ -8,6 +8,7 @@ table and a test compares the two.
 from __future__ import annotations
 
 from .codes._diagnostic import Diagnostic
+from .codes.bench import BENCH
 from .codes.cache import CACHE
 from .codes.cli import CLI
 from .codes.config import CONFIG
@@ -17,7 +18,7 @@ from .codes.graph import GRAPH
 from .codes.loaders import LOADERS
 from .errors import Problem
 
-CATALOGUE: dict[str, Diagnostic] = CLI | CONFIG | GRAPH | LOADERS | EMIT | CACHE | GOLDEN
+CATALOGUE: dict[str, Diagnostic] = CLI | CONFIG | GRAPH | LOADERS | EMIT | CACHE | BENCH | GOLDEN
 
 
 def problem(
