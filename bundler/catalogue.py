@@ -2,7 +2,7 @@
 
 MB1xx config, sources, command line · MB2xx models · MB3xx loaders and their processes · MB400-449 output ·
 MB450-499 cache · MB5xx budgets, golden sets · MB9xx ours. Codes are never reused. `docs/errors.md` is made from this
-table and a test compares the two.
+table and a test compares the two. | SERVE
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from .codes.emit import EMIT
 from .codes.golden import GOLDEN
 from .codes.graph import GRAPH
 from .codes.loaders import LOADERS
+from .codes.serve import SERVE
 from .errors import Problem
 
-CATALOGUE: dict[str, Diagnostic] = CLI | CONFIG | GRAPH | LOADERS | EMIT | CACHE | BENCH | GOLDEN
+CATALOGUE: dict[str, Diagnostic] = CLI | CONFIG | GRAPH | LOADERS | EMIT | CACHE | BENCH | GOLDEN | SERVE
 
 
 def problem(

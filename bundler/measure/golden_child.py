@@ -201,3 +201,8 @@ def _telling(name: str, outputs: Any, reference: Any) -> float | None:
         return float(NAMED[name](outputs, reference, {}))
     except ValueError:
         return None
+
+
+def meta(golden: str) -> dict[str, Any]:
+    """What the golden set says of itself. InputError MB523."""
+    return recorded.meta_of(golden)
