@@ -26,6 +26,7 @@ VERBS: dict[str, str] = {
     "init": "Write a model.config.py for the models found here.",
     "inspect": "Show a model, a chunk plan, a manifest or an output folder.",
     "preview": "Serve an output folder exactly as production should.",
+    "why": "Say why a tensor, a chunk or an operator is in the output, and who shares it.",
 }
 
 

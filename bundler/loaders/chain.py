@@ -302,7 +302,7 @@ def preload(spec: LoaderSpec) -> tuple[str, ...]:
 
 def _bar(entry: EntrySpec) -> float:
     golden = entry.golden
-    return -math.inf if golden is None or golden.at_least is None else golden.at_least
+    return -math.inf if golden is None or golden.at_least is None or not golden.path else golden.at_least
 
 
 def _loader(spec: LoaderSpec) -> Any:

@@ -177,7 +177,8 @@ def figures(
         if native:
             with np.load(native, allow_pickle=False) as arrays:
                 pairs = _pairs(_columns(arrays, names, total), outputs, names, total)
-                row["native"] = compare(names, pairs, baseline.probabilities).cosine
+                near = compare(names, pairs, baseline.probabilities)
+                row["native"] = {"cosine": near.cosine, "maxRel": near.relative}
     return row
 
 

@@ -36,7 +36,7 @@ def _variant(name: str, places: Mapping[str, Row], entry: Row, style: Style) -> 
 
 
 def _place(place: str, row: Row) -> str:
-    return f"{place} (emulated)"[:16] if (row.get("adapter") or {}).get("software") else place
+    return f"{place}, emulated" if (row.get("adapter") or {}).get("software") else place
 
 
 def _figures(row: Row, entry: Row) -> str:

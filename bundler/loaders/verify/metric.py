@@ -32,6 +32,7 @@ class Metric:
 
 
 def own_metric(entry: EntrySpec, config_file: str, mode: Literal["development", "production"]) -> Metric | None:
-    """None: the cosine, which is measured anyway, is all that it asks for."""
+    """None: the cosine, which is measured anyway, is all that it asks for, or there are no golden inputs yet."""
     golden = entry.golden
-    return Metric(golden, config_file, mode) if golden is not None and golden.metric != "cosine" else None
+    wanted = golden is not None and golden.path and golden.metric != "cosine"
+    return Metric(golden, config_file, mode) if golden is not None and wanted else None
