@@ -20,6 +20,7 @@ from .catalogue import problem
 from .errors import BugError, Interrupted, MbundleError, OutputError, UsageError
 
 VERBS: dict[str, str] = {
+    "bench": "Measure the output in a real browser, beside the source model.",
     "build": "Build every entry of model.config.py into the output folder.",
     "cache": "List, collect, clear or explain the build cache.",
     "golden": "Record what the sources give, and check the emitted variants against it.",

@@ -1,4 +1,4 @@
-"""An emitted variant put together again as an .onnx file with external data, for native onnxruntime. Moves bytes only."""
+"""An emitted variant put together again as an .onnx file with external data, for native onnxruntime."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """From repeated measurements to an interval that the true value lies in; pure, and the same for every figure.
 
 The value is the median. Its interval comes from order statistics, which need no assumption about how measurements are
-distributed: of n visits the k-th smallest and k-th largest, with the largest k that still covers the median in 93 of 100
-cases (so the smallest and largest of 5). A margin, calibrated for each figure (`metrics.py`), widens it by what differs
+distributed: of n visits the k-th smallest and k-th largest, with the largest k that still covers the median in 93
+of 100 cases (so the smallest and largest of 5). A margin, calibrated for each figure (`metrics.py`), widens it by what differs
 between two benchmarks and not between two visits of one: which core, how warm, what else runs.
 """
 
@@ -57,7 +57,7 @@ def rank(count: int) -> int:
 def _coverage(count: int, left: int) -> float:
     """How often the median lies between the measurements that remain when `left` are left out on each side."""
     outside = sum(math.comb(count, i) for i in range(left + 1))
-    return 1 - 2 * outside / 2**count
+    return 1.0 - 2.0 * outside / float(2**count)
 
 
 def percentile(samples: Sequence[float], share: float) -> float:

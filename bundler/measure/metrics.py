@@ -20,6 +20,9 @@ class Metric:
 
 METRICS: dict[str, Metric] = {
     "wireBytes": Metric("bytes, first visit", "bytes", 0, "all that a first visit downloads, onnxruntime-web included"),
+    "modelBytes": Metric(
+        "of these, the model", "bytes", 0, "graph and weights as they are sent, compressed where they are"
+    ),
     "warmBytes": Metric("bytes, second visit", "bytes", 0, "what a visit with everything in the cache still downloads"),
     "loadMs": Metric("cold load", "ms", 0.15, "first visit, from `import` to a model that can run (like LCP)"),
     "warmMs": Metric("warm load", "ms", 0.15, "the same on the second visit, with what the first one stored"),
