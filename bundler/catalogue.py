@@ -19,7 +19,7 @@ from .codes.loaders import LOADERS
 from .codes.serve import SERVE
 from .errors import Problem
 
-CATALOGUE: dict[str, Diagnostic] = CLI | CONFIG | GRAPH | LOADERS | EMIT | CACHE | BENCH | GOLDEN | SERVE
+CATALOGUE: dict[str, Diagnostic] = CLI | CONFIG | GRAPH | LOADERS | EMIT | CACHE | BENCH | SERVE | GOLDEN
 
 
 def problem(

@@ -30,4 +30,9 @@ BENCH: dict[str, Diagnostic] = {
         "What is measured is what the manifest of the output folder names, on a device that the browser has.",
         "See `mbundle inspect DIST` for the names.",
     ),
+    "MB515": Diagnostic(
+        "Not a benchmark's result",
+        "The figures of `mbundle bench` are kept in .mbundle/bench.json; this file is something else, or damaged.",
+        "Run `mbundle bench` again, or name another file.",
+    ),
 }

@@ -25,6 +25,11 @@ CLI: dict[str, Diagnostic] = {
         "`--profile` was asked for, but its file cannot be written. The build itself is done.",
         "Name a file in a folder that you may write to: `--profile FILE`.",
     ),
+    "MB196": Diagnostic(
+        "result not printed",
+        "stdout, or the file that it was sent to, takes no more: usually a full disk.",
+        "Make room or send the result elsewhere. What the command did is done.",
+    ),
     "MB501": Diagnostic(
         "over budget",
         "The first variant of an entry, which most visitors download, weighs more than its `Budget(size=...)`.",

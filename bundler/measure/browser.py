@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -49,6 +50,8 @@ class Browser:
     origin: str
     base: str
     scratch: str
+    gpu: Gpu = "none"
+    """What `outputs` asks for when its device is webgpu, and `adapter` tells about."""
     sent: list[Sent] = field(default_factory=list)
     _files: int = 0
 
@@ -67,7 +70,8 @@ class Browser:
             "options": self.options(entry, variant, device, threads),
             "samples": [self.serve(sample) for sample in samples],
         }
-        with profile() as folder, self.page(folder) as page:
+        gpu = self.gpu if device == "webgpu" else "none"
+        with profile() as folder, self.page(folder, gpu=gpu) as page:
             got = call(page, "outputs", wish, entry)
         return [{row["name"]: _tensor(row) for row in sample} for sample in got["outputs"]]
 
@@ -95,9 +99,9 @@ class Browser:
         return rows
 
     @contextmanager
-    def page(self, profile: str, network: str | None = None, cpu: float = 1.0) -> Iterator[Page]:
+    def page(self, profile: str, network: str | None = None, cpu: float = 1.0, gpu: Gpu = "none") -> Iterator[Page]:
         """Our page in a browser of its own on the folder `profile`."""
-        with self.chromium.visit(profile) as context:
+        with self.chromium.visit(profile, gpu) as context:
             context.set_default_timeout(LONGEST)
             page = context.pages[0] if context.pages else context.new_page()
             page.goto(self.origin + PAGE + "page.html")
@@ -106,9 +110,16 @@ class Browser:
 
     def adapter(self) -> dict[str, Any] | None:
         """The GPU that a page gets: {"name", "software", "shaderF16"}."""
-        with profile() as folder, self.page(folder) as page:
+        with profile() as folder, self.page(folder, gpu=self.gpu) as page:
             found: dict[str, Any] | None = evaluate(page, "adapter")
             return found
+
+    def version(self) -> str:
+        """Of the browser: "Chromium 156.0.7204.49"."""
+        with profile() as folder, self.page(folder) as page:
+            brands = page.evaluate("navigator.userAgent")
+        found = re.search(r"(?:Headless)?Chrome/([0-9.]+)", brands)
+        return f"Chromium {found[1]}" if found else str(brands)[:100]
 
     def _known(self, entry: str, variant: str | None) -> None:
         entries = self.manifest.entries
@@ -132,14 +143,14 @@ def browsing(
     manifest = read_manifest(dist)
     root = os.path.abspath(root or dist)
     sent: list[Sent] = []
-    with chromium(executable, gpu) as driver, tempfile.TemporaryDirectory(prefix="mbundle-bench-") as scratch:
+    with chromium(executable) as driver, tempfile.TemporaryDirectory(prefix="mbundle-bench-") as scratch:
         mounts = {PAGE: str(templates() / "bench"), **_scratch(scratch)}
         package = ort.find(dist, "/", next(iter(manifest.entries), ""), root).folder
         if package:
             mounts[ort.MOUNT] = package
         site = Site(dist, Options(app=None, mounts=mounts, observe=sent.append))
         with serving(site) as running:
-            yield Browser(driver, manifest, dist, root, running.url.rstrip("/"), site.base, scratch, sent)
+            yield Browser(driver, manifest, dist, root, running.url.rstrip("/"), site.base, scratch, gpu, sent)
 
 
 def _scratch(scratch: str) -> dict[str, str]:

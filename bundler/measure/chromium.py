@@ -44,27 +44,26 @@ class Chromium:
 
     playwright: Playwright
     executable: str | None
-    gpu: Gpu = "none"
 
     @contextmanager
-    def visit(self, profile: str) -> Iterator[BrowserContext]:
+    def visit(self, profile: str, gpu: Gpu = "none") -> Iterator[BrowserContext]:
         """One browser on the folder `profile`, from its start to its end. MB512."""
-        context = self._launch(profile)
+        context = self._launch(profile, gpu)
         try:
             yield context
         finally:
             with _told():
                 context.close()
 
-    def _launch(self, profile: str) -> BrowserContext:
+    def _launch(self, profile: str, gpu: Gpu) -> BrowserContext:
         with _told():
             return self.playwright.chromium.launch_persistent_context(
-                profile, executable_path=self.executable, args=[*_ARGUMENTS, *_GPU[self.gpu]], headless=True
+                profile, executable_path=self.executable, args=[*_ARGUMENTS, *_GPU[gpu]], headless=True
             )
 
 
 @contextmanager
-def chromium(executable: str | None = None, gpu: Gpu = "none") -> Iterator[Chromium]:
+def chromium(executable: str | None = None) -> Iterator[Chromium]:
     """Playwright at work. `executable`: of the browser, instead of the one that is found. UsageError MB510-MB512."""
     try:
         from playwright.sync_api import sync_playwright
@@ -74,7 +73,7 @@ def chromium(executable: str | None = None, gpu: Gpu = "none") -> Iterator[Chrom
         found = find(executable)
         if found is None and not os.path.exists(playwright.chromium.executable_path):
             raise UsageError(problem("MB511", "No Chromium was found on this machine."))
-        yield Chromium(playwright, found, gpu)
+        yield Chromium(playwright, found)
 
 
 def find(executable: str | None = None) -> str | None:

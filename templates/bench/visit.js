@@ -63,8 +63,8 @@ export async function adapter() {
   return { name: [vendor, architecture, description].filter(Boolean).join(" "), software: Boolean(software), shaderF16: found.features.has("shader-f16") };
 }
 
-/** Waits until `count` files are in the store of this origin: they are stored behind the session. @param {string} runtime @param {number} count @param {number} ms */
-export async function stored(runtime, count, ms) {
+/** Waits until `count` files are in the store of this origin: they are stored behind the session. @param {[string, number, number]} wish runtime, count, ms */
+export async function stored([runtime, count, ms]) {
   const { cacheInfo } = await import(runtime);
   for (const end = performance.now() + ms; performance.now() < end; ) {
     const { files, kind } = await cacheInfo();
