@@ -50,6 +50,8 @@ def check(dist: str | None, config: str, form: str, as_json: bool, **options: An
         history.append(file, place.root, it.facts())
     result = it.result(history.read(file))
     _print(result, "json" if as_json else form)
+    if not result["compared"] and any(spec.growth is not None for spec in it.budgets.values()):
+        sys.stderr.write("no mbundle-baseline.json yet: growth is not judged; `mbundle check --update` writes it\n")
     if options["update"]:
         path = baseline.write(place.root, it.facts(), it.budgets)
         sys.stderr.write(f"wrote {path}; commit it\n")

@@ -37,12 +37,9 @@ def verdict_lines(result: Row, style: Style) -> list[str]:
     failing = [row for row in result["verdicts"] if row["state"] in ("over", "unknown")]
     if failing:
         return [*lines, "", style.red(f"✗ {kept(result)}")]
-    count = len(result["verdicts"])
-    return [
-        *lines,
-        "",
-        f"{style.green('✓')} {kept(result)}" if count else "No budgets: there is nothing to keep (docs/ci.md).",
-    ]
+    if not result["verdicts"]:
+        return [*lines, "", "No budgets: there is nothing to keep (docs/ci.md)."]
+    return [*lines, "", f"{style.green('✓')} {kept(result)}"]
 
 
 def _verdicts(rows: Sequence[Row], style: Style) -> Iterator[str]:
