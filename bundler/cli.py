@@ -24,6 +24,7 @@ VERBS: dict[str, str] = {
     "build": "Build every entry of model.config.py into the output folder.",
     "cache": "List, collect, clear or explain the build cache.",
     "golden": "Record what the sources give, and check the emitted variants against it.",
+    "check": "Compare the output with its budgets and the baseline; for CI.",
     "init": "Write a model.config.py for the models found here.",
     "inspect": "Show a model, a chunk plan, a manifest or an output folder.",
     "preview": "Serve an output folder exactly as production should.",

@@ -35,4 +35,24 @@ BENCH: dict[str, Diagnostic] = {
         "The figures of `mbundle bench` are kept in .mbundle/bench.json; this file is something else, or damaged.",
         "Run `mbundle bench` again, or name another file.",
     ),
+    "MB540": Diagnostic(
+        "A budget is not kept",
+        "The output costs more than its `Budget` allows, and noise does not explain it.",
+        "Make the model smaller or faster (docs/loaders.md), or raise the budget in the config.",
+    ),
+    "MB541": Diagnostic(
+        "A budget cannot be judged",
+        "Its figure was not measured for this output; a limit that nobody checks would be none.",
+        "Run `mbundle bench` (times, memory) or `mbundle golden check` (accuracy) first, or take the budget out.",
+    ),
+    "MB542": Diagnostic(
+        "There is no such baseline",
+        "`--base` names a file that `mbundle check --update` wrote, or a git ref that has mbundle-baseline.json.",
+        "Run `mbundle check --update`, commit mbundle-baseline.json, and fetch the ref in CI (`fetch-depth: 0`).",
+    ),
+    "MB543": Diagnostic(
+        "The baseline or the history cannot be written",
+        "The system refused it. Nothing else was changed.",
+        "Make the file and its folder writable for you, or name another one.",
+    ),
 }

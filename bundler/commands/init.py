@@ -18,13 +18,21 @@ _MOST = 20
 """Entries that are written; who has more models than that picks."""
 
 
+_CI = {"github": ("github.yml", ".github/workflows/models.yml")}
+"""Service -> its template and where it looks for the file."""
+
+
 @click.command()
 @click.argument("folder", default=".", type=click.Path(file_okay=False))
-def init(folder: str) -> None:
+@click.option("--ci", type=click.Choice(list(_CI)), help="Write a workflow that builds and checks, and nothing else.")
+def init(folder: str, ci: str | None) -> None:
     """Write a model.config.py for the .onnx files found in FOLDER and below.
 
     Never overwrites one that is there.
     """
+    if ci is not None:
+        _workflow(folder, ci)
+        return
     path = os.path.join(folder, FILE_NAME)
     if os.path.lexists(path):
         raise ConfigError(problem("MB150", f"{path} is already there.", file=path))
@@ -36,6 +44,20 @@ def init(folder: str) -> None:
     project = web_project(folder)
     _write(path, config_text(name_models(found[:_MOST]), project))
     _tell(path, found, project)
+
+
+def _workflow(folder: str, ci: str) -> None:
+    """Below FOLDER, which is to be the repository's own."""
+    template, place = _CI[ci]
+    path = os.path.join(folder, place)
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    except OSError as error:
+        raise ConfigError(problem("MB152", f"{path} cannot be written: {error}.", file=path)) from error
+    with open(os.path.join(templates(), "ci", template), encoding="utf-8") as stream:
+        _write(path, stream.read())
+    click.echo(f"wrote {path}", err=True)
+    click.echo(f"\nnext:\n  mbundle build\n  mbundle check --update\n  git add {path} mbundle-baseline.json", err=True)
 
 
 def config_text(models: dict[str, str], project: WebProject) -> str:

@@ -146,10 +146,27 @@ class Golden(Declaration, kw_only=False):
 
 
 class Budget(Declaration):
-    """What an entry may weigh; the build warns when it weighs more."""
+    """What an entry's first variant may cost; `mbundle check` fails where it is over, `build` warns of the size."""
 
-    size: str | int
-    """Bytes over the network on a first visit, for the entry's first variant: "25 MB" or a number of bytes."""
+    size: str | int | None = None
+    """Graph and weights over the network on a first visit: "25 MB" or a number of bytes."""
+    first_load: str | int | None = None
+    """All that a first visit downloads for the entry, loader and assets included."""
+    load: str | None = None
+    """Time until the model can run, and on which network: "2 s @ 4g", or "800 ms" on the network as it is."""
+    first_inference: str | None = None
+    latency: str | None = None
+    """Median of the inferences after the first: "50 ms"."""
+    latency_p95: str | None = None
+    memory: str | int | None = None
+    accuracy: float | None = None
+    """At least: the golden set's metric, as `mbundle golden check` measured it."""
+    growth: str | None = None
+    """Against the committed baseline, for every variant: "2%"."""
+    device: Literal["wasm", "wasm-threads", "webgpu"] = "wasm"
+    """Where the times and the memory are measured."""
+    warn: Sequence[str] = ()
+    """Names of limits that warn instead of failing: ["latency"]."""
 
 
 class Entry(Declaration):

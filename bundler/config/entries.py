@@ -10,14 +10,15 @@ from typing import Any
 
 from ..errors import printable
 from . import values
-from .declare import Budget, Entry, Golden
+from .budgets import read_budget
+from .declare import Entry, Golden
 from .files import existing, gathered, readable
 from .findings import Bad, relative
 from .frame import Path
 from .names import complaint, slug
 from .options import FUNCTION
 from .part import Part
-from .schema import BudgetSpec, EntrySpec, GoldenSpec, VariantSpec
+from .schema import EntrySpec, GoldenSpec, VariantSpec
 from .sources import resolve
 from .steps import Chain, digest_of_own, name_of, read_chain, takes
 
@@ -76,7 +77,7 @@ def _entry(top: Part, name: Any, value: Any) -> EntrySpec | None:
         on_regression=part.get("on_regression", values.choice("error", "rollback")),
         max_error=part.get("max_error", values.optional(values.number(0))),
         golden=_golden(part),
-        budget=_budget(part),
+        budget=read_budget(part),
         assets=_assets(part),
         external_ops=part.get("external_ops", values.sequence(_operator)),
         allow_external=part.get("allow_external", values.sequence(lambda v: _folder(v, root))),
@@ -151,13 +152,6 @@ def _metric(value: Any) -> Any:
     if isinstance(value, type) or inspect.iscoroutinefunction(value) or not (takes(value, 2) or takes(value, 3)):
         raise Bad("must be a function of (outputs, reference) or (outputs, reference, feeds)", code="MB122")
     return value
-
-
-def _budget(entry: Part) -> BudgetSpec | None:
-    part = entry.part("budget", Budget)
-    if part is None:
-        return None
-    return BudgetSpec(part.get("size", values.size))
 
 
 def _assets(part: Part) -> tuple[str, ...]:

@@ -46,6 +46,8 @@ class Wish:
     native: bool = True
     baseline: bool = True
     executable: str | None = None
+    first_only: bool = False
+    """Only the variant of each entry that most visitors get, the first."""
 
 
 class Bench:
@@ -87,6 +89,7 @@ class Bench:
 
     def _subjects(self, name: str, devices: Sequence[Device]) -> list[Subject]:
         variants = [one.name for one in self.manifest.entries[name].variants]
+        variants = variants[:1] if self.wish.first_only else variants
         wanted: list[str | None] = [one for one in variants if not self.wish.variants or one in self.wish.variants]
         source = [None] if self.wish.baseline and name in self.wish.sources else []
         return [Subject(name, one, device) for device in devices for one in (*source, *wanted)]

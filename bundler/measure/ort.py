@@ -12,6 +12,7 @@ from ..emit import ort
 from ..emit.loader import stem
 
 _OWN = re.compile(r"\bort: (\{(?:[^{}]|\{[^{}]*\})*\})")
+_RUNTIME = re.compile(r"from [\"']\.\./(runtime-[0-9a-f]+/index\.js)[\"']")
 MOUNT = "/__mbundle/ort/"
 
 
@@ -26,10 +27,10 @@ class Ort:
 
 def find(dist: str, base: str, entry: str, root: str) -> Ort:
     """For a page that loads `entry` of the output folder, served at `base`. InputError MB430, MB431: there is none."""
-    own = _own(os.path.join(dist, "entries", f"{stem(entry)}.js"))
-    if own:
+    pairs = own(os.path.join(dist, "entries", f"{stem(entry)}.js"))
+    if pairs:
         at = f"{base}assets/"
-        return Ort({name: {"url": at + pair["module"], "wasm": at + pair["wasm"]} for name, pair in own.items()})
+        return Ort({name: {"url": at + pair["module"], "wasm": at + pair["wasm"]} for name, pair in pairs.items()})
     package = ort.package(root)
     with open(os.path.join(package, "package.json"), "rb") as file:
         version = str(json.load(file)["version"])
@@ -37,7 +38,18 @@ def find(dist: str, base: str, entry: str, root: str) -> Ort:
     return Ort(builds, os.path.join(package, "dist"), version)
 
 
-def _own(module: str) -> dict[str, Any] | None:
+def runtime(module: str) -> str | None:
+    """Path below the output folder of the runtime that the entry's `module` imports."""
+    try:
+        with open(module, encoding="utf-8") as file:
+            found = _RUNTIME.search(file.read())
+    except OSError:
+        return None
+    return found[1] if found else None
+
+
+def own(module: str) -> dict[str, Any] | None:
+    """Build -> {"module", "wasm"} below assets/, of the copy that the entry's `module` names."""
     try:
         with open(module, encoding="utf-8") as file:
             found = _OWN.search(file.read())

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from ..emit.loader import stem
-from . import memory
+from . import memory, ort
 from .browser import FEEDS, PAGE, Browser, call, evaluate
 from .chromium import profile
 from .interval import percentile
 from .plan import Settings, Subject
 from .tensor import Feeds
 
-_RUNTIME = re.compile(r'from "\.\./(runtime-[0-9a-f]+/index\.js)"')
 _STORED = 30_000
 """Milliseconds that the runtime may take to store what it has loaded, behind the session."""
 
@@ -82,10 +80,9 @@ class Visits:
         if subject.variant is None:
             return
         module = os.path.join(self.browser.dist, "entries", f"{stem(subject.entry)}.js")
-        with open(module, encoding="utf-8") as file:
-            runtime = _RUNTIME.search(file.read())
+        runtime = ort.runtime(module)
         if runtime is not None:
-            evaluate(page, "stored", [f"{self.browser.base}{runtime[1]}", self._files(subject) + 1, _STORED])
+            evaluate(page, "stored", [f"{self.browser.base}{runtime}", self._files(subject) + 1, _STORED])
 
     def _files(self, subject: Subject) -> int:
         variants = self.browser.manifest.entries[subject.entry].variants
