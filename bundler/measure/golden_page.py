@@ -27,7 +27,8 @@ def run_in_page(
         "options": browser.options(entry, variant, provider, 1),
         "samples": [browser.serve(sample) for sample in samples],
     }
-    with profile() as folder, browser.page(folder) as page:
+    gpu = browser.gpu if provider == "webgpu" else "none"
+    with profile() as folder, browser.page(folder, gpu=gpu) as page:
         got = call(page, "outputs", wish, entry)
     if got["info"]["device"] != provider:
         what = "; ".join(got["info"]["skipped"]) or f"the page ran it on {got['info']['device']}"
