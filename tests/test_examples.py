@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bundler.cli import VERBS
 from bundler.measure.golden import accuracy
 from fixtures import minilm, real_models
 
@@ -39,6 +40,13 @@ def edit(folder: Path, *changes: tuple[str, str]) -> None:
 def checked(folder: Path, *more: str) -> tuple[int, Any]:
     done = run(folder, "golden", "check", "--browser", "none", "--json", *more, timeout=1200)
     return done.status, done.json
+
+
+def verdicts(folder: Path, status: int = 4) -> dict[str, str]:
+    """Budget -> what `mbundle check` says of it."""
+    done = run(folder, "check", "--format", "json")
+    assert done.status == status, done.stdout + done.stderr
+    return {row["name"]: row["state"] for row in done.json["verdicts"]}
 
 
 def native(told: Any, entry: str, variant: str) -> Any:
@@ -74,15 +82,21 @@ def test_filetype_from_the_full_model_to_a_check_that_passes(tmp_path: Path) -> 
     assert [problem["code"] for problem in told["problems"]] == ["MB524"]
     assert native(told, "filetype", "q8")["value"] < 0.5 < native(told, "filetype", "fp32")["value"]
 
+    assert verdicts(project)["accuracy"] == "over"
+
     edit(project, (step[1], step[0]))
     run(project, "build").ok()
+    assert verdicts(project)["accuracy"] == "unknown"  # what was measured was another model
     status, told = checked(project)
     assert (status, told["problems"]) == (0, [])
+    assert set(verdicts(project, 0).values()) == {"ok"}
     assert native(told, "filetype", "q8")["value"] == native(told, "filetype", "fp32")["value"] == 1
     sizes = {one["name"]: one["measured"]["bytes"] for one in dist.variants(dist.manifest(project / "dist"))}
     assert sizes["q8"] < 900_000 < 3_000_000 < sizes["fp32"]
     assert accuracy(str(project))["filetype"]["q8"]["value"] == 1
     assert run(project, "why", "MatMulInteger", "--json").ok().json["broughtBy"] == ["quantize_dynamic"]
+    if "report" in VERBS:
+        run(project, "report").ok()
 
 
 @pytest.mark.slow
@@ -126,6 +140,9 @@ def test_icons_the_stock_recipe_fails_where_8_bit_weights_pass(tmp_path: Path) -
     sizes = {one["name"]: one["measured"]["bytes"] for one in dist.variants(dist.manifest(project / "dist"))}
     assert abs(sizes["q8"] - sizes["w8"]) < 0.03 * sizes["q8"]
 
+    assert verdicts(project) == {"size": "ok", "accuracy": "over"}
+
     edit(project, (stock[1], stock[0]))
     run(project, "build", timeout=1800).ok()
     assert checked(project)[0] == 0
+    assert verdicts(project, 0) == {"size": "ok", "accuracy": "ok"}
