@@ -20,13 +20,17 @@ from .catalogue import problem
 from .errors import BugError, Interrupted, MbundleError, OutputError, UsageError
 
 VERBS: dict[str, str] = {
+    "bench": "Measure the output in a real browser, beside the source model.",
     "build": "Build every entry of model.config.py into the output folder.",
     "cache": "List, collect, clear or explain the build cache.",
+    "check": "Compare the output with its budgets and the baseline; for CI.",
+    "golden": "Record what the sources give, and check the emitted variants against it.",
     "init": "Write a model.config.py for the models found here.",
     "inspect": "Show a model, a chunk plan, a manifest or an output folder.",
     "preview": "Serve an output folder exactly as production should.",
     "serve": "Watch, and serve the app with models that are swapped in place.",
     "watch": "Build, and build again whenever something changes.",
+    "why": "Say why a tensor, a chunk or an operator is in the output, and who shares it.",
 }
 
 

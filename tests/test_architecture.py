@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ LAYERS = [
     "__main__",
     "cli",
     "commands",
+    "measure",
     "serve",
     "watch",
     "build",
@@ -121,6 +123,15 @@ def test_help_loads_click_and_none_of_the_verbs() -> None:
 
 def test_docs_list_every_diagnostic() -> None:
     assert (ROOT / "docs/errors.md").read_text() == as_markdown()
+
+
+def test_no_code_is_given_twice() -> None:
+    rows = [
+        row
+        for path in (PACKAGE / "codes").glob("*.py")
+        for row in re.findall(r'^    "(MB\d+)":', path.read_text(), re.M)
+    ]
+    assert sorted(rows) == sorted(CATALOGUE)
 
 
 def test_every_diagnostic_is_raised_somewhere() -> None:

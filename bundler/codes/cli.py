@@ -38,7 +38,7 @@ CLI: dict[str, Diagnostic] = {
     "MB501": Diagnostic(
         "over budget",
         "The first variant of an entry, which most visitors download, weighs more than its `Budget(size=...)`.",
-        "Add a loader such as `quantize_dynamic()` to its first variant, or raise the budget.",
+        "Add a loader such as `quantize_dynamic()` to it, or raise the budget. `mbundle check` fails on this.",
     ),
     "MB900": Diagnostic(
         "a bug in mbundle",

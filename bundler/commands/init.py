@@ -19,14 +19,22 @@ _MOST = 20
 """Entries that are written; who has more models than that picks."""
 
 
+_CI = {"github": ("github.yml", ".github/workflows/models.yml")}
+"""Service -> its template and where it looks for the file."""
+
+
 @click.command()
 @click.argument("folder", default=".", type=click.Path(file_okay=False))
 @click.option("--template", "-t", type=click.Choice(scaffold.NAMES), help="Write an app round the model, too.")
-def init(folder: str, template: str | None) -> None:
+@click.option("--ci", type=click.Choice(list(_CI)), help="Write a workflow that builds and checks, and nothing else.")
+def init(folder: str, template: str | None, ci: str | None) -> None:
     """Write a model.config.py for the .onnx files found in FOLDER and below.
 
     Never overwrites a file that is there.
     """
+    if ci is not None:
+        _workflow(folder, ci)
+        return
     path = os.path.join(folder, FILE_NAME)
     if os.path.lexists(path) and template is None:
         raise ConfigError(problem("MB150", f"{path} is already there.", file=path))
@@ -59,6 +67,20 @@ def _scaffold(folder: str, template: str, models: dict[str, str]) -> None:
         click.echo(f"left as they were: {', '.join(kept)}; docs/bundlers.md says what to add to them", err=True)
     where = [] if os.path.normpath(folder) == "." else [f"cd {folder}"]
     click.echo("\n  ".join(["\nnext:", *where, "npm install", "npm run dev"]), err=True)
+
+
+def _workflow(folder: str, ci: str) -> None:
+    """Below FOLDER, which is to be the repository's own."""
+    template, place = _CI[ci]
+    path = os.path.join(folder, place)
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    except OSError as error:
+        raise ConfigError(problem("MB152", f"{path} cannot be written: {error}.", file=path)) from error
+    with open(os.path.join(templates(), "ci", template), encoding="utf-8") as stream:
+        _write(path, stream.read())
+    click.echo(f"wrote {path}", err=True)
+    click.echo(f"\nnext:\n  mbundle build\n  mbundle check --update\n  git add {path} mbundle-baseline.json", err=True)
 
 
 def config_text(models: dict[str, str], output: str) -> str:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +40,51 @@ class VariantSpec:
 @dataclass(frozen=True, slots=True)
 class GoldenSpec:
     path: str
+    """Absolute path of the .npz that steps are verified on; "": nothing is recorded yet, so inputs are generated."""
     metric: str = "cosine"
-    """"cosine", or the qualified name of the user's function."""
+    """A name (`loaders.verify.metrics`), or the qualified name of the user's function."""
     at_least: float | None = None
     where: str = ""
     """For functions: "icons/golden", for the child that evaluates the config again."""
     digest: str = ""
     """For functions: sha256 of all code that decides what it gives."""
+    inputs: tuple[str, ...] = ()
+    """What `mbundle golden record` reads, if that is not `path`: absolute paths; for a function see `inputs_where`."""
+    inputs_where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetSpec:
-    size: int
-    """Bytes over the network on a first visit, for the entry's first variant."""
+    """Limits of an entry's first variant; None: no limit. Sizes in bytes, times in ms."""
+
+    NAMES: ClassVar[tuple[str, ...]] = (
+        "size",
+        "first_load",
+        "load",
+        "first_inference",
+        "latency",
+        "latency_p95",
+        "memory",
+        "accuracy",
+        "growth",
+    )
+    size: int | None = None
+    """Graph and weights as they are sent, compressed where the output has them compressed."""
+    first_load: int | None = None
+    """All that the first visit downloads for the entry."""
+    load: tuple[float, str] | None = None
+    """Until the model can run, and on which network; "": as fast as it is."""
+    first_inference: float | None = None
+    latency: float | None = None
+    latency_p95: float | None = None
+    memory: int | None = None
+    accuracy: float | None = None
+    """At least."""
+    growth: float | None = None
+    """Of the size of any variant, against the base: 0.02 is 2 %."""
+    device: Literal["wasm", "wasm-threads", "webgpu"] = "wasm"
+    warn: tuple[str, ...] = ()
+    """Names of limits that only warn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +144,5 @@ class BuildConfig:
     chunks: ChunkSpec
     config_inputs: tuple[str, ...]
     """Absolute paths of the config and of every module below the root that it imported."""
+    verdicts: str = ""
+    """Absolute path of what golden checks have found (`emit.verdicts`), where there is such a file."""

@@ -119,6 +119,24 @@ def _bytes(amount: float, value: Any) -> int:
     return round(amount)
 
 
+_TIMES = {"ms": 1.0, "s": 1000.0}
+_TIME_FIX = 'Write a number and a unit, such as "50 ms" or "2 s".'
+
+
+def milliseconds(value: Any) -> float:
+    """50.0 of "50 ms", 2000.0 of "2 s"."""
+    amount, unit = _quantity(text(value), _TIMES, "a time", _TIME_FIX)
+    if amount <= 0:
+        raise Bad(f"must be longer than nothing, not {shown(value)}", _TIME_FIX, code="MB113")
+    return amount * _TIMES[unit]
+
+
+def percent(value: Any) -> float:
+    """0.02 of "2%"."""
+    amount, _ = _quantity(text(value), {"%": 1}, "a percentage", 'Write a percentage, such as "2%".')
+    return amount / 100
+
+
 def _quantity(value: str, units: dict[str, Any], kind: str, fix: str) -> tuple[float, str]:
     match = re.fullmatch(_QUANTITY, value)
     if match is None:

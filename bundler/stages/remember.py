@@ -9,6 +9,7 @@ from typing import Any
 from ..built import Emitted, Shipment
 from ..cache import fresh, gc
 from ..catalogue import problem
+from ..chunks.label import VariantId
 from ..emit.staging import is_tidy
 from ..emit.transaction import Committed
 from ..errors import Problem
@@ -19,7 +20,7 @@ from .job import Job
 
 def remember(job: Job, shipment: Shipment, committed: Committed) -> dict[str, Any]:
     """Keeps digests, history and the no-change record; returns the stats (`stats.build_stats`)."""
-    for warning in (*committed.warnings, *_over_budget(shipment)):
+    for warning in (*committed.warnings, *_over_budget(shipment, committed)):
         job.warn(warning)
     job.memo.save()
     job.history.save()
@@ -41,10 +42,20 @@ def _record(job: Job, shipment: Shipment, committed: Committed, stats: dict[str,
     fresh.record(job.config, job.watched, inputs=inputs, outputs=outputs, table=stats, memo=job.memo)
 
 
-def _over_budget(shipment: Shipment) -> Iterator[Problem]:
+def _over_budget(shipment: Shipment, committed: Committed) -> Iterator[Problem]:
     for entry in shipment.entries:
         key, budget = (entry.spec.name, entry.variants[0].name), entry.spec.budget
-        weight = shipment.wire_bytes(key)
-        if budget is not None and weight > budget.size:
+        weight = _sent(shipment, key, committed)
+        if budget is not None and budget.size is not None and weight > budget.size:
             what = f"{'/'.join(key)} weighs {size(weight)}, its budget is {size(budget.size)}."
             yield problem("MB501", what, file=entry.spec.source, entry=entry.spec.name, severity="warning")
+
+
+def _sent(shipment: Shipment, key: VariantId, committed: Committed) -> int:
+    """Bytes of graph and chunks as a browser gets them: of the compressed twin where there is one."""
+    files = {shipment.graphs[key].file: shipment.graphs[key].nbytes, **shipment.chunks(key)}
+    twins = [[committed.files.get(f"assets/{name}.{suffix}") for suffix in ("br", "zst")] for name in files]
+    return sum(
+        min([nbytes, *(twin.nbytes for twin in pair if twin)])
+        for nbytes, pair in zip(files.values(), twins, strict=True)
+    )

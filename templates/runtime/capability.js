@@ -49,10 +49,12 @@ export async function choose(variants, { variant: wanted, device = "auto" }, ent
   const last = [];
   if (device === "webgpu" && !gpu) skipped.push("webgpu: this browser has no GPU adapter");
   for (const variant of named) {
-    const fault = gpu && gpuFault(variant, gpu, device === "webgpu");
+    /** What a golden check found. @param {string} on */
+    const wrong = (on) => variant.providers?.includes(on) === false && "it answers wrong";
+    const fault = gpu && (wrong("webgpu") || gpuFault(variant, gpu, device === "webgpu"));
     if (fault) skipped.push(`${variant.name} on webgpu: ${fault}`);
     else if (gpu) first.push({ variant, device: "webgpu" });
-    const lack = wasmFault(variant.requires.memory);
+    const lack = wrong("wasm") || wasmFault(variant.requires.memory);
     if (lack) skipped.push(`${variant.name} on wasm: ${lack}`);
     else (device === "webgpu" || variant.requires.shaderF16 || isTight(variant.requires.memory) ? last : first).push({ variant, device: "wasm" });
   }

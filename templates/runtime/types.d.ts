@@ -198,6 +198,8 @@ export interface Variant extends Signature {
   readonly graph: FileRef;
   readonly data: readonly DataFile[];
   readonly requires: Requires;
+  /** Where a golden check has not found it to be wrong; undefined: anywhere. */
+  readonly providers: readonly string[] | undefined;
 }
 export type Hint = "lazy" | "idle" | "eager";
 export interface ManifestEntry {

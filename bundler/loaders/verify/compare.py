@@ -91,7 +91,9 @@ class _Tally:
         if self.faint:
             return 1.0
         lengths = float(np.sqrt(self.squares) * np.sqrt(self.squares_found))
-        return min(1.0, self.dot / lengths) if lengths > TINY * TINY else 1.0
+        if lengths > TINY * TINY:
+            return min(1.0, self.dot / lengths)
+        return 1.0 if max(self.magnitude, self.magnitude_found) <= TINY else 0.0  # all zero where there was something
 
 
 def _broken(name: str, expected: Array, found: Array) -> str:
