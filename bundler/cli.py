@@ -24,6 +24,7 @@ VERBS: dict[str, str] = {
     "cache": "List, collect, clear or explain the build cache.",
     "init": "Write a model.config.py for the models found here.",
     "inspect": "Show a model, a chunk plan, a manifest or an output folder.",
+    "report": "Write one HTML page: bytes by layer, trade-offs, steps, history.",
 }
 
 

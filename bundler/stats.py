@@ -11,7 +11,7 @@ from typing import Any
 
 from .built import BuiltEntry, Emitted, Shipment
 from .config.schema import BuildConfig
-from .loaders.record import StepRecord
+from .loaders.record import StepRecord, weight_bytes
 
 VERSION = 1
 
@@ -45,6 +45,8 @@ def _entry(entry: BuiltEntry, shipment: Shipment) -> dict[str, Any]:
         "source": entry.spec.source,
         "bytes": sum(os.path.getsize(path) for path in entry.files),
         "nodes": entry.source.nodes,
+        "ops": dict(entry.source.ops),
+        "weights": weight_bytes(entry.source),
         "notes": list(entry.notes),
         "variants": [
             {
@@ -72,6 +74,8 @@ def _step(record: StepRecord) -> dict[str, Any]:
         "cosine": record.cosine,
         "metric": record.metric,
         "note": record.note,
+        "ops": record.ops,
+        "weights": record.weights,
         **({"details": record.details} if record.details else {}),
     }
 

@@ -25,6 +25,16 @@ CLI: dict[str, Diagnostic] = {
         "`--profile` was asked for, but its file cannot be written. The build itself is done.",
         "Name a file in a folder that you may write to: `--profile FILE`.",
     ),
+    "MB195": Diagnostic(
+        "nothing to report on",
+        "`mbundle report` shows an output folder: what a build wrote.",
+        "Run `mbundle build` first, or name an output folder: `mbundle report dist`.",
+    ),
+    "MB196": Diagnostic(
+        "report not written",
+        "The file that the report would go to cannot be written, or is none of ours.",
+        "Name a file in a folder that you may write to: `mbundle report -o FILE`.",
+    ),
     "MB501": Diagnostic(
         "over budget",
         "The first variant of an entry, which most visitors download, weighs more than its `Budget(size=...)`.",
