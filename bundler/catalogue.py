@@ -1,22 +1,26 @@
 """The diagnostics catalogue: every code that mbundle can print, once.
 
 MB1xx config, sources, command line · MB2xx models · MB3xx loaders and their processes · MB400-449 output ·
-MB450-499 cache · MB5xx budgets · MB9xx ours. Codes are never reused. `docs/errors.md` is made from this table
-and a test compares the two.
+MB450-499 cache · MB5xx budgets, golden sets · MB9xx ours. Codes are never reused. `docs/errors.md` is made from this
+table and a test compares the two. | SERVE
 """
 
 from __future__ import annotations
 
 from .codes._diagnostic import Diagnostic
+from .codes.bench import BENCH
 from .codes.cache import CACHE
 from .codes.cli import CLI
 from .codes.config import CONFIG
 from .codes.emit import EMIT
+from .codes.golden import GOLDEN
 from .codes.graph import GRAPH
 from .codes.loaders import LOADERS
+from .codes.report import REPORT
+from .codes.serve import SERVE
 from .errors import Problem
 
-CATALOGUE: dict[str, Diagnostic] = CLI | CONFIG | GRAPH | LOADERS | EMIT | CACHE
+CATALOGUE: dict[str, Diagnostic] = CLI | CONFIG | GRAPH | LOADERS | EMIT | CACHE | BENCH | REPORT | SERVE | GOLDEN
 
 
 def problem(

@@ -86,6 +86,18 @@ def test_a_manifest_survives_the_round_trip(dist: Path) -> None:
         assert read_manifest(str(path)).to_bytes() == data
 
 
+def test_providers_are_listed_where_a_variant_is_wrong_on_one(good: Any) -> None:
+    value = copy.deepcopy(good)
+    assert "providers" not in variant(value)
+    for named in (["webgpu"], []):
+        variant(value)["providers"] = named
+        written = json.loads(parse(json.dumps(value).encode(), "x").to_bytes())
+        assert variant(written)["providers"] == named
+        jsonschema.Draft202012Validator(strict(SCHEMA)).validate(written)
+    variant(value)["providers"] = ["webgpu", "wasm"]
+    assert "providers" not in variant(json.loads(parse(json.dumps(value).encode(), "x").to_bytes()))
+
+
 def test_a_manifest_names_all_assets(dist: Path) -> None:
     manifest = read_manifest(str(dist))
     on_disk = {path.name for path in (dist / "assets").iterdir() if not path.name.startswith("manifest-")}
@@ -177,6 +189,8 @@ HOSTILE: dict[str, tuple[Callable[[Any], None], str]] = {
     "path": (lambda m: data_file(m).update(path="../weights"), "path must be text like"),
     "dimension": (lambda m: variant(m)["inputs"][0].update(shape=[-1]), "shape[0]"),
     "f16": (lambda m: variant(m)["requires"].update(shaderF16=1), "one of True, False"),
+    "a provider that is none": (lambda m: variant(m).update(providers=["cpu"]), "one of wasm, webgpu"),
+    "a provider twice": (lambda m: variant(m).update(providers=["wasm", "wasm"]), "free of equal names"),
     "infinite": (lambda m: variant(m)["measured"].update(maxError=10**400), "a finite number"),
 }
 

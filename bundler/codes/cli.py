@@ -25,15 +25,10 @@ CLI: dict[str, Diagnostic] = {
         "`--profile` was asked for, but its file cannot be written. The build itself is done.",
         "Name a file in a folder that you may write to: `--profile FILE`.",
     ),
-    "MB195": Diagnostic(
-        "nothing to report on",
-        "`mbundle report` shows an output folder: what a build wrote.",
-        "Run `mbundle build` first, or name an output folder: `mbundle report dist`.",
-    ),
     "MB196": Diagnostic(
-        "report not written",
-        "The file that the report would go to cannot be written, or is none of ours.",
-        "Name a file in a folder that you may write to: `mbundle report -o FILE`.",
+        "result not printed",
+        "stdout, or the file that it was sent to, takes no more: usually a full disk.",
+        "Make room or send the result elsewhere. What the command did is done.",
     ),
     "MB501": Diagnostic(
         "over budget",

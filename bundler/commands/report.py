@@ -54,13 +54,13 @@ def _configured(config: str) -> tuple[str, dict[str, Any]]:
         if os.path.isdir("dist"):
             return "dist", {}
         what = f"There is no {config} and no dist folder here."
-        raise UsageError(problem("MB195", what))
+        raise UsageError(problem("MB197", what))
     from ..config.load import load_config
 
     settings = load_config(config, "production", "build")
     found = os.path.relpath(settings.output.dir)
     if not os.path.isfile(os.path.join(found, "model-manifest.json")):
-        raise UsageError(problem("MB195", "Nothing has been built into the output folder yet.", file=found))
+        raise UsageError(problem("MB197", "Nothing has been built into the output folder yet.", file=found))
     return found, {entry.name: entry.budget for entry in settings.entries if entry.budget is not None}
 
 
@@ -80,13 +80,16 @@ def _page(data: dict[str, Any], path: str, show: bool) -> None:
 def _text(data: dict[str, Any], form: Format, output: str | None) -> None:
     import json
 
+    from ..report.machine import print_json
     from ..report.page.markdown import as_markdown
 
-    text = as_markdown(data) if form == "md" else json.dumps(data, indent=1, ensure_ascii=False) + "\n"
-    if output is None:
-        sys.stdout.write(text)
-    else:
+    if output is not None:
+        text = as_markdown(data) if form == "md" else json.dumps(data, indent=1, ensure_ascii=False) + "\n"
         _write(output, text.encode())
+    elif form == "json":
+        print_json(data)
+    else:
+        sys.stdout.write(as_markdown(data))
 
 
 def _write(path: str, content: bytes) -> None:
@@ -96,10 +99,10 @@ def _write(path: str, content: bytes) -> None:
     try:
         if not _may_replace(path):
             fix = "Move it away, or name another file."
-            raise OutputError(problem("MB196", "The report was not written: this is another file.", fix=fix, file=path))
+            raise OutputError(problem("MB198", "The report was not written: this is another file.", fix=fix, file=path))
         atomic.write(path, content)
     except OSError as error:
-        raise OutputError(problem("MB196", f"The report was not written: {error.strerror}.", file=path)) from error
+        raise OutputError(problem("MB198", f"The report was not written: {error.strerror}.", file=path)) from error
 
 
 def _may_replace(path: str) -> bool:

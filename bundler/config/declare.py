@@ -124,14 +124,21 @@ Arrays: TypeAlias = Mapping[str, Sequence[Any]]
 Metric: TypeAlias = Callable[[Arrays, Arrays], float] | Callable[[Arrays, Arrays, Arrays], float]
 
 
-class Golden(Declaration, kw_only=False):
-    """Real inputs, on which every step's result is compared with the source."""
+Samples: TypeAlias = Callable[[], Any]
+"""Returns or yields samples: mappings of input name -> array."""
 
-    path: PathText
+
+class Golden(Declaration, kw_only=False):
+    """Real inputs, on which every step's result and every emitted variant is compared with the source."""
+
+    path: PathText | Samples
     """An .npz file, relative to the config: input name -> array, or a stack of arrays with one dimension more.
-    Samples of different shapes are told apart by their number: "0/<input>", "1/<input>", ..."""
-    metric: Literal["cosine"] | Metric = "cosine"
-    """"cosine": similarity with the source's outputs, of the output that fares worst. Or a function of your own,
+    Samples of different shapes are told apart by their number: "0/<input>", "1/<input>", ... Or a folder of .npz and
+    .npy files, or a function that makes samples of your images or texts; `mbundle golden record` keeps those. Arrays
+    of other names, such as "labels", go to the metric."""
+    metric: Literal["cosine", "top1", "top5", "iou", "tokens", "labels"] | Metric = "cosine"
+    """"cosine": similarity with the source's outputs, of the output that fares worst; "top1", "top5", "tokens", "iou":
+    how often, or how far, they agree; "labels": how often it is right (docs/golden.md). Or a function of your own,
     `f(outputs, reference)` or `f(outputs, reference, feeds)` -> float, higher is better: each maps a name to the
     arrays of all samples, of the step's result, of the source, and of what both were fed."""
     at_least: float | None = None

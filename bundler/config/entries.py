@@ -11,16 +11,18 @@ from typing import Any
 from ..errors import printable
 from . import values
 from .declare import Budget, Entry, Golden
-from .files import existing, readable
+from .files import existing, gathered, readable
 from .findings import Bad, relative
 from .frame import Path
 from .names import complaint, slug
+from .options import FUNCTION
 from .part import Part
 from .schema import BudgetSpec, EntrySpec, GoldenSpec, VariantSpec
 from .sources import resolve
 from .steps import Chain, digest_of_own, name_of, read_chain, takes
 
-METRICS = ("cosine",)
+METRICS = ("cosine", "iou", "labels", "tokens", "top1", "top5")
+"""Named golden metrics; `loaders.verify.metrics` computes them."""
 
 
 def read_entries(top: Part) -> list[EntrySpec]:
@@ -115,14 +117,32 @@ def _golden(entry: Part) -> GoldenSpec | None:
     if part is None:
         return None
     root = part.reading.env.root
-    path = part.get("path", lambda value: _file(value, root))
+    inputs = part.get("path", lambda value: FUNCTION if callable(value) else _inputs(value, root)) or ()
+    own_inputs = f"{entry.entry}/golden/inputs" if inputs == FUNCTION else ""
+    one = len(inputs) == 1 and not own_inputs and not inputs[0].lower().endswith(".npy")
+    path = inputs[0] if one else recorded_file(root, entry.entry)
+    files = () if one or own_inputs else tuple(inputs)
     metric = part.get("metric", _metric)
     own = not isinstance(metric, str)
     low = part.get("at_least", values.optional(values.number(-math.inf if own else -1, math.inf if own else 1)))
     if not own:
-        return GoldenSpec(path, metric, low)
+        return GoldenSpec(path, metric, low, inputs=files, inputs_where=own_inputs)
     where = f"{entry.entry}/golden"
-    return GoldenSpec(path, name_of(metric), low, where, digest_of_own(metric, where, part.reading))
+    digest = digest_of_own(metric, where, part.reading)
+    return GoldenSpec(path, name_of(metric), low, where, digest, files, own_inputs)
+
+
+def recorded_file(root: str, entry: str) -> str:
+    """Where `mbundle golden record` keeps an entry's samples; "" when it has not done so."""
+    path = os.path.join(root, "golden", f"{entry}.npz")
+    return path if os.path.isfile(path) else ""
+
+
+def _inputs(value: Any, root: str) -> tuple[str, ...]:
+    """Absolute paths: of the file, or of the files in the folder."""
+    if not os.path.isdir(os.path.join(root, values.path(value))):
+        return (_file(value, root),)
+    return tuple(os.path.join(root, name) for name in gathered(value, root, (".npz", ".npy")))
 
 
 def _metric(value: Any) -> Any:

@@ -40,13 +40,17 @@ class VariantSpec:
 @dataclass(frozen=True, slots=True)
 class GoldenSpec:
     path: str
+    """Absolute path of the .npz that steps are verified on; "": nothing is recorded yet, so inputs are generated."""
     metric: str = "cosine"
-    """"cosine", or the qualified name of the user's function."""
+    """A name (`loaders.verify.metrics`), or the qualified name of the user's function."""
     at_least: float | None = None
     where: str = ""
     """For functions: "icons/golden", for the child that evaluates the config again."""
     digest: str = ""
     """For functions: sha256 of all code that decides what it gives."""
+    inputs: tuple[str, ...] = ()
+    """What `mbundle golden record` reads, if that is not `path`: absolute paths; for a function see `inputs_where`."""
+    inputs_where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +116,5 @@ class BuildConfig:
     chunks: ChunkSpec
     config_inputs: tuple[str, ...]
     """Absolute paths of the config and of every module below the root that it imported."""
+    verdicts: str = ""
+    """Absolute path of what golden checks have found (`emit.verdicts`), where there is such a file."""

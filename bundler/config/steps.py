@@ -194,4 +194,6 @@ def own_steps(entries: Mapping[str, Any]) -> dict[str, Any]:
             found |= {f"{where}/{index}": step for index, step in enumerate(steps)}
         if entry.golden is not None and callable(entry.golden.metric):
             found[f"{name}/golden"] = entry.golden.metric
+        if entry.golden is not None and callable(entry.golden.path):
+            found[f"{name}/golden/inputs"] = entry.golden.path
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from typing import Any
 
@@ -35,7 +36,13 @@ def validate(config: Config, reading: Reading) -> BuildConfig:
         output=output,
         chunks=chunks,
         config_inputs=tuple(sorted({reading.config_file, *reading.project.inputs})),
+        verdicts=_verdicts(reading.env.root),
     )
+
+
+def _verdicts(root: str) -> str:
+    path = os.path.join(root, "golden", "verdicts.json")
+    return path if os.path.isfile(path) else ""
 
 
 def _output(top: Part, entries: list[EntrySpec]) -> OutputSpec:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from ..catalogue import problem
 from ..chunks.placement import DataFile
@@ -20,6 +20,8 @@ SIZE_LIMIT = 64 << 20
 """Bytes of a manifest that we are willing to read. A model with 10,000 tensors has one of 0.3 MB."""
 
 Load = Literal["lazy", "idle", "eager"]
+Provider = Literal["wasm", "webgpu"]
+PROVIDERS: tuple[Provider, ...] = get_args(Provider)
 
 
 class FileRef(NamedTuple):
@@ -68,6 +70,8 @@ class Variant:
     outputs: tuple[Port, ...]
     requires: Requires
     measured: Measured
+    providers: tuple[Provider, ...] = PROVIDERS
+    """Where a runtime may use it: what a golden check found to be wrong on one is not listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,8 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 
 def _variant(variant: Variant) -> dict[str, Any]:
-    return {
+    everywhere = variant.providers == PROVIDERS
+    return ({} if everywhere else {"providers": list(variant.providers)}) | {
         "name": variant.name,
         "graph": _ref(variant.graph),
         "data": [_data(file) for file in variant.data],

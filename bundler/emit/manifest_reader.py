@@ -17,6 +17,7 @@ from ..chunks.placement import ChunkRef, DataFile
 from ..errors import InputError, printable
 from ..graph.model import Port
 from .manifest import (
+    PROVIDERS,
     SIZE_LIMIT,
     VERSION,
     AssetFile,
@@ -25,6 +26,7 @@ from .manifest import (
     Load,
     Manifest,
     Measured,
+    Provider,
     Requires,
     Variant,
 )
@@ -128,11 +130,18 @@ def _variant(value: Any, at: str) -> Variant:
         _field(fields, at, "outputs", _list(_port)),
         _field(fields, at, "requires", _requires),
         _field(fields, at, "measured", _measured),
+        _field(fields, at, "providers", _providers) if "providers" in fields else PROVIDERS,
     )
     _require_unique([file.path for file in variant.data], f"{at}.data")
     _require_unique([port.name for port in variant.inputs], f"{at}.inputs")
     _require_unique([port.name for port in variant.outputs], f"{at}.outputs")
     return variant
+
+
+def _providers(value: Any, at: str) -> tuple[Provider, ...]:
+    named: tuple[Provider, ...] = _list(_one_of(PROVIDERS))(value, at)
+    _require_unique(list(named), at)
+    return tuple(one for one in PROVIDERS if one in named)
 
 
 def _asset(value: Any, at: str) -> AssetFile:

@@ -182,7 +182,7 @@ class _Chain:
     def _described(self, spec: LoaderSpec) -> tuple[StepInput, Allowed]:
         loader = _loader(spec)
         allowed = self.allowed.after(loader)
-        golden = (self.entry.golden.path,) if self.entry.golden else ()
+        golden = golden_files(self.entry)
         reads = extra_files(spec, self.workshop.root)
         tools = {"onnxruntime", "onnx", *(loader.tools if loader else ())}
         context: dict[str, Any] = {
@@ -191,8 +191,8 @@ class _Chain:
             "tolerance": allowed.as_json(),
             "on_regression": self.entry.on_regression,
         }
-        if self.entry.golden is not None and self.entry.golden.where:
-            context["metric"] = self.entry.golden.digest
+        if self.entry.golden is not None and self.entry.golden.metric != "cosine":
+            context["metric"] = self.entry.golden.digest or self.entry.golden.metric
         if loader is None:
             context["entry"] = self.entry.name  # a plain function sees it and may act on it
         version = loader.version if loader else ""
@@ -289,6 +289,11 @@ def extra_files(spec: LoaderSpec, root: str) -> tuple[str, ...]:
     """Absolute paths of what the step reads beside the model."""
     loader = _loader(spec)
     return tuple(os.path.join(root, path) for path in (loader.reads() if loader else ()))
+
+
+def golden_files(entry: EntrySpec) -> tuple[str, ...]:
+    """Absolute paths of the samples that every step of the entry is verified on."""
+    return (entry.golden.path,) if entry.golden is not None and entry.golden.path else ()
 
 
 def preload(spec: LoaderSpec) -> tuple[str, ...]:

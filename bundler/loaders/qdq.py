@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from ..process.memory import is_out_of_memory
 from .calibration import Feeds
-from .verify.samples import first_line
+from .verify.feeds import first_line
 
 Method = Literal["minmax", "entropy", "percentile"]
 _ONE_GIB = 1 << 30

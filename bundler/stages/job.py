@@ -18,7 +18,7 @@ from ..cache.store import Store
 from ..config.schema import BuildConfig, EntrySpec
 from ..emit.ort import files as ort_files
 from ..errors import Interrupted, MbundleError, OutputError, Problem
-from ..loaders.chain import extra_files, preload
+from ..loaders.chain import extra_files, golden_files, preload
 from ..report.progress import Progress
 
 R = TypeVar("R")
@@ -71,9 +71,13 @@ class Job:
 
         entries: what was read, once it was: only then the external data is known."""
         config = self.config
-        files = {*config.config_inputs, *(ort_files(config.root) if config.output.ort == "self" else ())}
+        files = {
+            *config.config_inputs,
+            *filter(None, (config.verdicts,)),
+            *(ort_files(config.root) if config.output.ort == "self" else ()),
+        }
         for spec in config.entries:
-            files |= {spec.source_path, *spec.assets, *([spec.golden.path] if spec.golden else ())}
+            files |= {spec.source_path, *spec.assets, *golden_files(spec)}
             files |= {path for one in spec.variants for step in one.steps for path in extra_files(step, config.root)}
         return sorted(files.union(*(entry.files for entry in entries)))
 

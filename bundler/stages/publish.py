@@ -13,6 +13,7 @@ from ..cache import fresh
 from ..cache.twins import Twins
 from ..chunks import names
 from ..chunks.write import write_chunks
+from ..emit import verdicts
 from ..emit.describe import put_asset, put_graph, variant
 from ..emit.loader import render, runtime_files
 from ..emit.manifest import Entry, Manifest
@@ -46,7 +47,9 @@ def commit(job: Job, shipment: Shipment, output: Transaction) -> Committed:
     """Manifest, runtime and generated loader; then the new build becomes the current one."""
     refuse_changed_sources(job)
     site = job.config.output
+    found = verdicts.read(job.config.verdicts)
     described = {entry.spec.name: _described(entry, shipment, output) for entry in shipment.entries}
+    described = {name: _heeding(job, name, entry, found) for name, entry in described.items()}
     ort = put_ort(output, job.config.root) if site.ort == "self" else None
     manifest = Manifest(described, f"mbundle {__version__}")
     manifest = replace(manifest, encodings=_compressed(job, manifest, output))
@@ -57,6 +60,15 @@ def commit(job: Job, shipment: Shipment, output: Transaction) -> Committed:
         output.put(f"{folder}/{name}", content)
     pointers = render(orjson.loads(data), names.manifest(sha256), sha256, len(data), base=site.base, ort=ort)
     return output.commit(pointers, data)
+
+
+def _heeding(job: Job, name: str, entry: Entry, found: verdicts.Verdicts) -> Entry:
+    """Without the providers on which golden checks found a variant wrong; that is told."""
+    for one in entry.variants:
+        for warning in verdicts.warnings(name, one, found.get((name, one.name))):
+            job.warn(warning)
+    heeded = tuple(replace(one, providers=verdicts.providers(found.get((name, one.name)))) for one in entry.variants)
+    return replace(entry, variants=heeded)
 
 
 def _compressed(job: Job, manifest: Manifest, output: Transaction) -> dict[str, dict[str, int]]:

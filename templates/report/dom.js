@@ -54,3 +54,17 @@ export function whenWide(holder, draw) {
   }).observe(holder);
   return () => draw(last || Math.floor(holder.clientWidth) || 320);
 }
+
+// Axes and lines are for the eye: what they say is in the labels of the dots and in the tables.
+export function settled(chart, name) {
+  chart.setAttribute("role", "group");
+  for (const group of chart.querySelectorAll("g[aria-label]")) {
+    if (group.getAttribute("aria-label") === name) group.setAttribute("role", "group");
+    else {
+      group.setAttribute("aria-hidden", "true");
+      group.dataset.part = group.getAttribute("aria-label");
+      group.removeAttribute("aria-label");
+    }
+  }
+  return chart;
+}

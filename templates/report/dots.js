@@ -1,4 +1,5 @@
 // The dots of the trade-off charts: what they are coloured by, and what they say.
+import { settled } from "./dom.js";
 import { showBytes, showMs, showNumber } from "./format.js";
 import { withTip } from "./tip.js";
 
@@ -12,6 +13,7 @@ export function pointColour(point) {
 
 // Lets every dot be reached: by pointer and by Tab, with its figures.
 export function livelyDots(chart, points) {
+  settled(chart, "points");
   const dots = [...chart.querySelectorAll("g[aria-label=points] > *")];
   dots.forEach((dot, index) => {
     dot.setAttribute("tabindex", "0");
@@ -19,4 +21,25 @@ export function livelyDots(chart, points) {
     dot.setAttribute("aria-label", pointLines(points[index]).join(", "));
     withTip(dot, () => pointLines(points[index]));
   });
+}
+
+// Moves names of points that lie together: above, below, right, left, whichever is free.
+export function spreadNames(chart) {
+  const taken = [];
+  for (const name of chart.querySelectorAll("g[data-part=names] > text")) {
+    const box = name.getBBox();
+    const moves = [[0, 0], [0, 27], [box.width / 2 + 11, 13], [-box.width / 2 - 11, 13], [0, -14], [0, 41]];
+    const spot = moves.map(([x, y]) => ({ x, y, at: placed(name, box, x, y) })).find(({ at }) => !taken.some((other) => overlap(at, other))) ?? { x: 0, y: 0, at: placed(name, box, 0, 0) };
+    if (spot.x || spot.y) name.setAttribute("transform", `${name.getAttribute("transform") ?? ""} translate(${spot.x},${spot.y})`);
+    taken.push(spot.at);
+  }
+}
+
+function placed(name, box, x, y) {
+  const own = name.transform.baseVal.consolidate()?.matrix ?? { e: 0, f: 0 };
+  return { left: own.e + box.x + x, top: own.f + box.y + y, right: own.e + box.x + box.width + x, bottom: own.f + box.y + box.height + y };
+}
+
+function overlap(one, other) {
+  return one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;
 }

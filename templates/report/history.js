@@ -1,5 +1,5 @@
 // One figure over the commits that were checked.
-import { choice, filler, h, section, whenWide } from "./dom.js";
+import { choice, filler, h, section, settled, whenWide } from "./dom.js";
 import { FIGURES } from "./format.js";
 import { withTip } from "./tip.js";
 
@@ -38,6 +38,7 @@ function lines(points, variants, history, figure, width) {
     y: { label: FIGURES[figure].title, tickFormat: FIGURES[figure].show, ticks: 5, nice: true, zero: figure !== "accuracy" && figure !== "cosine" },
     marks: [charts.gridY({ strokeOpacity: 0.08 }), charts.line(points, { x: "index", y: "value", z: "variant", stroke: colour, strokeWidth: 2 }), charts.dot(points, { x: "index", y: "value", r: 3.5, fill: colour, ariaLabel: "points", sort: null })],
   });
+  settled(chart, "points");
   [...chart.querySelectorAll("g[aria-label=points] > *")].forEach((dot, index) => {
     const point = points[index];
     const told = [`${point.variant}: ${FIGURES[figure].show(point.value)}`, point.commit.slice(0, 12), point.time].filter(Boolean);

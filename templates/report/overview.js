@@ -13,7 +13,7 @@ function card(entry) {
   const most = Math.max(source.bytes ?? 0, ...entry.variants.map((one) => one.bytes));
   const latency = entry.variants.some((one) => one.bench.latencyMs !== undefined);
   const packed = entry.variants.some((one) => Object.keys(one.compressed).length);
-  const head = ["variant", "size", "", ...(packed ? ["compressed"] : []), "accuracy", ...(latency ? ["inference", "cold load"] : []), "budget"];
+  const head = ["variant", "size", "beside the source", ...(packed ? ["compressed"] : []), "accuracy", ...(latency ? ["inference", "cold load"] : []), "budget"];
   const row = (name, bytes, kind, accuracy, bench, rest) => [
     name, showBytes(bytes), bar(bytes, most, kind, showChange(source.bytes, bytes)), ...(packed ? [rest.packed] : []), accuracy,
     ...(latency ? [showMs(bench.latencyMs), showMs(bench.loadMs)] : []), rest.budget,
@@ -27,7 +27,7 @@ function card(entry) {
 }
 
 function bar(bytes, most, kind, change) {
-  return h("span", { class: "bar" }, h("i", { class: kind, style: { width: `${most ? Math.max(1, (100 * bytes) / most) : 0}%` } }), h("span", { text: change }));
+  return h("span", { class: "bar" }, h("span", { class: "track" }, h("i", { class: kind, style: { width: `${most ? Math.max(1, (100 * bytes) / most) : 0}%` } })), h("span", { class: "beside", text: change }));
 }
 
 function accuracy(one) {

@@ -20,7 +20,7 @@ export function sharedSection(data) {
   holder.append(h("ul", { class: "groups" }, ranked.map((group) => h("li", {}, h("details", {},
     h("summary", {},
       h("span", { class: "users" }, group.users.map((user) => h("span", { class: "chip", text: user }))),
-      h("span", { class: "bar" }, h("i", { class: group.users.length > 1 ? "first" : "", style: { width: `${Math.max(1, (100 * group.bytes) / most)}%` } }), h("span", { text: `${showBytes(group.bytes)}, ${group.files.length} ${group.files.length === 1 ? "file" : "files"}` }))),
+      h("span", { class: "bar" }, h("span", { class: "track" }, h("i", { class: group.users.length > 1 ? "first" : "", style: { width: `${Math.max(1, (100 * group.bytes) / most)}%` } })), h("span", { class: "beside", text: `${showBytes(group.bytes)}, ${group.files.length} ${group.files.length === 1 ? "file" : "files"}` }))),
     table(`Files of ${group.users.join(", ")}`, ["file", "kind", "size", "compressed"], group.files.map((file) => [h("span", { class: "mono", text: file.file }), file.kind, showBytes(file.bytes), Object.entries(file.compressed).map(([kind, bytes]) => `${kind} ${showBytes(bytes)}`).join(", ")])))))));
   return holder;
 }

@@ -1,7 +1,7 @@
 // The three measures at once: a cube that can be turned. No well-kept library of less than a megabyte draws in space
 // under a policy without eval, and there are only a few points: we turn and project them, the charting library draws.
 import { h, whenWide } from "./dom.js";
-import { livelyDots, pointColour } from "./dots.js";
+import { livelyDots, pointColour, spreadNames } from "./dots.js";
 import { FIGURES } from "./format.js";
 
 const AXES = ["bytes", "latencyMs", "accuracy"];
@@ -10,7 +10,11 @@ const CORNERS = [[0, 1], [0, 2], [0, 4], [1, 3], [1, 5], [2, 3], [2, 6], [3, 7],
 export function spaceView(entry, points, front) {
   const turn = { yaw: 35, pitch: 22 };
   const area = h("div", { class: "chart space" });
-  const redraw = whenWide(area, (width) => area.replaceChildren(drawn(entry, points, front, turn, width)));
+  const redraw = whenWide(area, (width) => {
+    const chart = drawn(points, front, turn, width);
+    area.replaceChildren(chart);
+    spreadNames(chart);
+  });
   const slider = (name, label, low, high) => {
     const input = h("input", { type: "range", min: low, max: high, value: turn[name], "aria-label": label, on: { input: () => { turn[name] = Number(input.value); redraw(); } } });
     return input;
@@ -34,7 +38,7 @@ function draggable(area, turn, changed) {
   });
 }
 
-function drawn(entry, points, front, turn, width) {
+function drawn(points, front, turn, width) {
   const shown = points.filter((point) => AXES.every((axis) => point[axis] !== null));
   const spans = AXES.map((axis) => spanOf(shown.map((point) => point[axis]), axis === "accuracy"));
   const place = (values) => projected(values.map((value, index) => (value - spans[index][0]) / (spans[index][1] - spans[index][0]) - 0.5), turn);
@@ -50,7 +54,7 @@ function drawn(entry, points, front, turn, width) {
       charts.link(flat, { x1: (each) => each.at[0], y1: (each) => each.at[1], x2: (each) => each.floor[0], y2: (each) => each.floor[1], stroke: "currentColor", strokeOpacity: 0.35, strokeDasharray: "2 3" }),
       charts.line(best, { x: (each) => each.at[0], y: (each) => each.at[1], stroke: "var(--s1)", strokeWidth: 2 }),
       charts.dot(flat, { x: (each) => each.at[0], y: (each) => each.at[1], r: 5.5, fill: (each) => pointColour(each.point), ariaLabel: "points", sort: null }),
-      charts.text(flat, { x: (each) => each.at[0], y: (each) => each.at[1], text: (each) => each.point.name, dy: -12, fontWeight: 600, fill: "currentColor", stroke: "var(--page)", strokeWidth: 4, paintOrder: "stroke" }),
+      charts.text(flat, { x: (each) => each.at[0], y: (each) => each.at[1], text: (each) => each.point.name, dy: -12, fontWeight: 600, fill: "currentColor", stroke: "var(--page)", strokeWidth: 4, paintOrder: "stroke", ariaLabel: "names" }),
       charts.text(labels, { x: (each) => each.at[0], y: (each) => each.at[1], text: "text", dy: 12, fill: "currentColor", fillOpacity: 0.75 }),
     ],
   });

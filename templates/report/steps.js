@@ -32,7 +32,7 @@ function chain({ entry, variant }) {
 function stack(stage, kinds, most, text) {
   const parts = kinds.map((kind, index) => [stage.weights[kind] ?? 0, index % 7]).filter(([bytes]) => bytes > 0);
   const known = parts.length ? parts : [[stage.bytesAfter ?? 0, 7]];
-  return h("span", { class: "bar" }, known.map(([bytes, index]) => h("i", { class: `c${index}`, style: { width: `${most ? (100 * bytes) / most : 0}%` } })), h("span", { text }));
+  return h("span", { class: "bar" }, h("span", { class: "track" }, known.map(([bytes, index]) => h("i", { class: `c${index}`, style: { width: `${most ? (100 * bytes) / most : 0}%` } }))), h("span", { class: "beside", text }));
 }
 
 function change(before, after) {

@@ -92,11 +92,10 @@ class ByteMap {
       return node.children.length ? node.children : null;
     };
     const laid = charts.hierarchy(this.focus, below).sum((node) => (node.children.length && near.get(node) < LEVELS ? 0 : node.bytes));
-    charts.treemap().size([width, height]).paddingInner(2).paddingTop((node) => (node.depth && node.y1 - node.y0 > 34 ? HEAD : 0)).paddingOuter((node) => (node.depth ? 2 : 0)).round(true)(laid);
+    charts.treemap().size([width, height]).paddingInner(2).paddingOuter((node) => (node.depth ? 2 : 0)).paddingTop((node) => (node.depth && node.y1 - node.y0 > 34 ? HEAD : node.depth ? 2 : 0)).round(true)(laid);
     const hits = this.query ? new Set(leavesOf(this.root).filter((leaf) => matches(leaf.row, this.query))) : null;
     this.tellFound(hits);
-    const cells = laid.descendants().filter((cell) => cell.depth && cell.x1 - cell.x0 > 3 && cell.y1 - cell.y0 > 3 && cell.value > 0);
-    this.cells = cells.map((cell) => this.cell(cell, hits));
+    this.cells = shownCells(laid).map((cell) => this.cell(cell, hits));
     if (this.cells[0]) this.cells[0].tabIndex = 0;
     this.stage.replaceChildren(...(this.cells.length ? this.cells : [h("p", { class: "filler", role: "treeitem", text: this.chosen.variant.note || "There are no tensors in it." })]));
     this.path();
@@ -107,9 +106,9 @@ class ByteMap {
   cell(cell, hits) {
     const node = cell.data;
     const group = node.children.length > 0;
-    const open = group && Boolean(cell.children);
+    const open = hasRoom(cell);
     const width = cell.x1 - cell.x0;
-    const label = `${node.name}, ${showBytes(node.bytes)}, ${showShare(node.bytes, this.root.bytes)}`;
+    const label = `${node.name} ${showBytes(node.bytes)}, ${showShare(node.bytes, this.root.bytes)}`;
     const miss = hits && !(group ? leavesOf(node).some((leaf) => hits.has(leaf)) : hits.has(node));
     const element = h("div", {
       class: `cell ${open ? "open" : `c${this.colourOf(node)}`}${miss ? " miss" : ""}`, role: "treeitem", tabindex: "-1", "aria-level": cell.depth,
@@ -119,7 +118,7 @@ class ByteMap {
     });
     if (width > 34 && cell.y1 - cell.y0 > 15) {
       element.append(h("span", { class: "name", text: node.name }));
-      if (open ? width > 130 : cell.y1 - cell.y0 > 32) element.append(h("span", { class: "size", text: showBytes(node.bytes) }));
+      if (open ? width > 130 : cell.y1 - cell.y0 > 32) element.append(" ", h("span", { class: "size", text: showBytes(node.bytes) }));
     }
     withTip(element, () => this.lines(node));
     element.addEventListener("focus", () => { this.detail.textContent = this.lines(node).join(" · "); });
@@ -153,7 +152,7 @@ class ByteMap {
     if (!from.parent) return;
     this.focus = from.parent;
     this.draw();
-    this.cells.find((cell) => cell.getAttribute("aria-label").startsWith(`${from.name},`))?.focus({ preventScroll: true });
+    this.cells.find((cell) => cell.getAttribute("aria-label").startsWith(`${from.name} `))?.focus({ preventScroll: true });
   }
 
   key(event) {
@@ -185,6 +184,22 @@ class ByteMap {
     const rows = leaves.map((leaf) => [h("span", { class: "mono", text: leaf.row.name }), showBytes(leaf.bytes), showShare(leaf.bytes, this.root.bytes), leaf.row.dtype, leaf.row.shape, shortOp(leaf.row.op)]);
     this.list.replaceChildren(table("Heaviest tensors", ["tensor", "size", "share", "dtype", "shape", "operator"], rows));
   }
+}
+
+// A group without room for its parts is one rectangle, and can be zoomed into.
+function hasRoom(cell) {
+  return Boolean(cell.children) && cell.x1 - cell.x0 > 64 && cell.y1 - cell.y0 > 56;
+}
+
+function shownCells(laid) {
+  const found = [];
+  const visit = (cell) => {
+    if (cell.x1 - cell.x0 <= 3 || cell.y1 - cell.y0 <= 3 || !cell.value) return;
+    found.push(cell);
+    if (hasRoom(cell)) cell.children.forEach(visit);
+  };
+  (laid.children ?? []).forEach(visit);
+  return found;
 }
 
 function shortOp(op) {

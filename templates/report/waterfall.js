@@ -1,5 +1,5 @@
 // The cold load, request by request.
-import { choice, filler, h, section, table, whenWide } from "./dom.js";
+import { choice, filler, h, section, settled, table, whenWide } from "./dom.js";
 import { showBytes, showMs } from "./format.js";
 import { withTip } from "./tip.js";
 
@@ -36,6 +36,7 @@ function falling(rows, width) {
     y: { domain: rows.map((row) => row.index), label: null, tickFormat: (index) => tail(rows[index].name, width < 500 ? 14 : 30), tickSize: 0 },
     marks: [charts.gridX({ strokeOpacity: 0.08 }), charts.barX(rows, { x1: "start", x2: "end", y: "index", fill: (row) => KINDS[row.kind] ?? "var(--s7)", rx: 2, insetTop: 3, insetBottom: 3, ariaLabel: "spans" })],
   });
+  settled(chart, "spans");
   [...chart.querySelectorAll("g[aria-label=spans] > *")].forEach((bar, index) => {
     const row = rows[index];
     const lines = [row.name, `${showMs(row.start)} to ${showMs(row.end)}`, ...(row.bytes === null ? [] : [showBytes(row.bytes)])];

@@ -49,10 +49,11 @@ export async function choose(variants, { variant: wanted, device = "auto" }, ent
   const last = [];
   if (device === "webgpu" && !gpu) skipped.push("webgpu: this browser has no GPU adapter");
   for (const variant of named) {
-    const fault = gpu && gpuFault(variant, gpu, device === "webgpu");
+    const { providers } = variant;
+    const fault = gpu && (goldenFault(providers, "webgpu") || gpuFault(variant, gpu, device === "webgpu"));
     if (fault) skipped.push(`${variant.name} on webgpu: ${fault}`);
     else if (gpu) first.push({ variant, device: "webgpu" });
-    const lack = wasmFault(variant.requires.memory);
+    const lack = goldenFault(providers, "wasm") || wasmFault(variant.requires.memory);
     if (lack) skipped.push(`${variant.name} on wasm: ${lack}`);
     else (device === "webgpu" || variant.requires.shaderF16 || isTight(variant.requires.memory) ? last : first).push({ variant, device: "wasm" });
   }
@@ -66,6 +67,9 @@ function inOrder(variants) {
   const { saveData } = /** @type {any} */ (globalThis.navigator)?.connection ?? {};
   return saveData ? variants.toSorted((one, other) => one.requires.memory - other.requires.memory) : variants;
 }
+
+/** @param {Variant["providers"]} providers @param {"wasm" | "webgpu"} device */
+const goldenFault = (providers, device) => (providers.includes(device) ? "" : "it fails its golden check");
 
 /** @param {Variant} variant @param {Gpu} gpu @param {boolean} asked  */
 function gpuFault({ requires: { shaderF16, ops }, data }, gpu, asked) {

@@ -86,6 +86,7 @@ const variant = record({
   data: list(dataFile, 256),
   inputs: ports,
   outputs: ports,
+  providers: optional(list(oneOf("wasm", "webgpu"), 2), Object.freeze(["wasm", "webgpu"])),
   requires: optional(requires, Object.freeze({ ops: Object.freeze([]), shaderF16: false, memory: 0 })),
 });
 const entryRecord = record({

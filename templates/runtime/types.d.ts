@@ -193,6 +193,8 @@ export interface Variant extends Signature {
   readonly graph: FileRef;
   readonly data: readonly DataFile[];
   readonly requires: Requires;
+  /** Where a golden check has not found it to be wrong. */
+  readonly providers: readonly ("wasm" | "webgpu")[];
 }
 export type Hint = "lazy" | "idle" | "eager";
 export interface ManifestEntry {

@@ -11,7 +11,7 @@ class Baseline:
 
     path: str
     inputs: tuple[str, ...] = ()
-    """Names of the source's inputs, in the order of the file."""
+    """Names of the source's inputs, in the order of the file; then of what else the golden set holds, e.g. "labels"."""
     outputs: tuple[str, ...] = ()
     """Names of the outputs that are compared: all but sequences, maps and strings."""
     samples: int = 0

@@ -10,9 +10,10 @@ from ...graph.model import Model
 from .agreement import Agreement
 from .baseline import Baseline
 from .compare import Array, compare
+from .feeds import first_line
 from .measured import Measured
 from .metric import Metric
-from .samples import first_line, left_of, load
+from .samples import left_of, load
 from .session import Runner
 
 

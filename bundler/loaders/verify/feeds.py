@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import printable
 from ...graph.model import Port
 from .domains import Domain
 
@@ -59,3 +60,7 @@ def _integers(shape: tuple[int, ...], domain: Domain, random: np.random.Generato
         most = max(0, *domain.choices)
         return random.integers(0, most + 1, shape) if shape else np.full(shape, most)
     return np.ones(shape, np.int64)
+
+
+def first_line(error: BaseException) -> str:
+    return printable(str(error).strip().partition("\n")[0] or type(error).__name__)

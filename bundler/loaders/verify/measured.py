@@ -16,8 +16,9 @@ from ...graph.model import Signature
 from .archive import Column, Writer
 from .baseline import Baseline
 from .compare import Array
+from .feeds import first_line
 from .metric import Metric
-from .samples import first_line, left_of
+from .samples import left_of
 
 Arrays = Mapping[str, Sequence[Array]]
 

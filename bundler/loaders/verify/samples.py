@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-import zipfile
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ from ...graph.model import Model, Signature
 from .archive import Writer
 from .baseline import Baseline
 from .domains import Domains
-from .feeds import INTEGERS, Array, CannotFeed, Feeds, feeds
+from .feeds import INTEGERS, Array, CannotFeed, Feeds, feeds, first_line
+from .given import Given, given
 from .outputs import Probabilities
 from .session import Runner
 from .shapes import Sizes, attempts, other_batch, shape
@@ -34,30 +35,32 @@ _RANDOM = frozenset(
 )
 
 
-def record(model: Model, path: str, golden: str, whole: bool = False) -> Baseline:
-    """Runs the source on samples from the file `golden` or on generated ones; writes `path`. Child's function.
+def record(model: Model, path: str, golden: Given, whole: bool = False) -> Baseline:
+    """Runs the source on samples from `golden` or, where that is empty, on generated ones; writes `path`. Child's
+    function.
 
     `whole`: a metric must see every sample, however long that takes.
     """
     try:
         runner, samples = _prepared(model, golden, None if whole else SAMPLES)
-        runs = _within(_runs(runner, samples), math.inf if whole else RUN_SECONDS)
-        count = _written(runs, path, [port.name for port in model.signature.inputs])
+        runs = _within(_runs(runner, samples, model), math.inf if whole else RUN_SECONDS)
+        count, names = _written(runs, path, [port.name for port in model.signature.inputs])
     except CannotFeed as reason:
         return Baseline("", note=str(reason))
-    inputs = tuple(port.name for port in model.signature.inputs)
-    return Baseline(path, inputs, runner.names, count, Probabilities(_skeleton(model).graph).names())
+    return Baseline(path, tuple(names), runner.names, count, Probabilities(_skeleton(model).graph).names())
 
 
-def _written(runs: Iterator[tuple[Feeds, list[Array]]], path: str, names: list[str]) -> int:
-    count = 0
+def _written(runs: Iterator[tuple[Feeds, list[Array]]], path: str, inputs: list[str]) -> tuple[int, list[str]]:
+    """How many samples there are, and the names of their arrays: the inputs, then what else the golden set holds."""
+    count, names = 0, inputs
     with Writer(path) as writer:
-        for count, (inputs, outputs) in enumerate(runs, 1):
+        for count, (sample, outputs) in enumerate(runs, 1):
+            names = names if count > 1 else [*inputs, *sorted(sample.keys() - set(inputs))]
             for i, name in enumerate(names):
-                writer.put(f"{count - 1}/in/{i}", inputs[name])
+                writer.put(f"{count - 1}/in/{i}", sample[name])
             for i, array in enumerate(outputs):
                 writer.put(f"{count - 1}/out/{i}", array)
-    return count
+    return count, names
 
 
 def load(baseline: Baseline, signature: Signature) -> Iterator[tuple[Feeds, list[Array]]]:
@@ -75,7 +78,7 @@ def left_of(baseline: Baseline, signature: Signature) -> tuple[str, ...]:
     return tuple(name for name in baseline.outputs if name in names)
 
 
-def _prepared(model: Model, golden: str, most: int | None) -> tuple[Runner, Iterator[Feeds]]:
+def _prepared(model: Model, golden: Given, most: int | None) -> tuple[Runner, Iterator[Feeds]]:
     random = sorted(_RANDOM & {op for op, _ in model.ops})
     if random:
         raise CannotFeed(f"it is random ({random[0]})")
@@ -83,15 +86,17 @@ def _prepared(model: Model, golden: str, most: int | None) -> tuple[Runner, Iter
         runner = Runner(model)
     except Exception as error:  # operators that the app brings itself, for one
         raise CannotFeed(f"it cannot be run here: {first_line(error)}") from error
-    return runner, _golden(golden, model, most) if golden else _generated(runner, model)
+    return runner, islice(given(golden, model), most) if golden else _generated(runner, model)
 
 
-def _runs(runner: Runner, samples: Iterator[Feeds]) -> Iterator[tuple[Feeds, list[Array]]]:
+def _runs(runner: Runner, samples: Iterator[Feeds], model: Model) -> Iterator[tuple[Feeds, list[Array]]]:
+    wanted = [port.name for port in model.signature.inputs]
     for sample in samples:
         try:
-            yield sample, runner.run(sample)
+            outputs = runner.run({name: sample[name] for name in wanted})
         except Exception as error:
             raise CannotFeed(f"the source fails on its sample: {first_line(error)}") from error
+        yield sample, outputs
 
 
 def _within(items: Iterator[Any], seconds: float) -> Iterator[Any]:
@@ -100,30 +105,6 @@ def _within(items: Iterator[Any], seconds: float) -> Iterator[Any]:
         yield item
         if time.monotonic() > end:
             return
-
-
-def _golden(path: str, model: Model, most: int | None) -> Iterator[Feeds]:
-    """An .npz whose keys are the inputs' names; an array with one dimension more than its input is a row of samples.
-    Or its keys are "<sample>/<input>", for samples of different shapes. `most`: samples that are taken of them."""
-    names = [port.name for port in model.signature.inputs]
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if f"0/{names[0]}" in file:
-                count = sum(key.endswith(f"/{names[0]}") for key in file.files)
-                for sample in range(min(count, most or count)):
-                    yield {name: file[f"{sample}/{name}"] for name in names}
-                return
-            arrays = {name: file[name] for name in names}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise CannotFeed(f"the golden file has no arrays for its inputs: {first_line(error)}") from error
-    yield from _rows(arrays, model, most)
-
-
-def _rows(arrays: Feeds, model: Model, most: int | None) -> Iterator[Feeds]:
-    stacked = {p.name for p in model.signature.inputs if p.shape is not None and arrays[p.name].ndim > len(p.shape)}
-    rows = min((len(arrays[name]) for name in stacked), default=1)
-    for row in range(min(rows, most or rows)):
-        yield {name: array[row] if name in stacked else array for name, array in arrays.items()}
 
 
 def _generated(runner: Runner, model: Model) -> Iterator[Feeds]:
@@ -177,7 +158,3 @@ def _runs_with(runner: Runner, maker: _Maker, sizes: Sizes) -> bool:
 
 def _skeleton(model: Model) -> onnx.ModelProto:
     return onnx.load_model_from_string(model.skeleton)
-
-
-def first_line(error: BaseException) -> str:
-    return printable(str(error).strip().partition("\n")[0] or type(error).__name__)

@@ -13,9 +13,9 @@ from ... import __version__
 from ...config.schema import BudgetSpec
 from ...emit.manifest import Entry, Manifest, Variant, read_manifest
 from . import dig
-from .facts import Facts, gather
+from .facts import Facts, digest_of, gather
 from .history import changes
-from .measured import bench_of, golden_of, source_of, waterfall
+from .measured import Benches, golden_of, waterfall
 from .share import shared
 from .steps import steps_of, trials_of
 from .tradeoff import picture
@@ -28,12 +28,13 @@ Budgets = dict[str, BudgetSpec]
 
 
 def collect(dist: str, budgets: Budgets, history: str | None = None, told: Told = lambda _: None) -> dict[str, Any]:
-    """`dist`: an output folder. Bytes and milliseconds. InputError MB420-MB422. Graphs are parsed in child processes."""
+    """`dist`: an output folder. Bytes and milliseconds. InputError MB420-MB422. Graphs are parsed in children."""
     manifest, facts = read_manifest(dist), gather(dist, history)
+    benches = Benches(facts.bench, digest_of(dist))
     entries = []
     for name, entry in sorted(manifest.entries.items()):
         told(name)
-        entries.append(_entry(dist, name, entry, manifest, facts, budgets))
+        entries.append(_entry(dist, name, entry, manifest, facts, benches, budgets))
     data = {
         "version": VERSION,
         "generator": f"mbundle {__version__}",
@@ -44,22 +45,24 @@ def collect(dist: str, budgets: Budgets, history: str | None = None, told: Told 
         "files": shared(manifest),
         "history": changes(facts.history),
         "warnings": _warnings(facts),
-        "bench": _taken(facts),
+        "bench": benches.taken(),
     }
     return data | {"missing": _missing(data)}
 
 
-def _entry(dist: str, name: str, entry: Entry, manifest: Manifest, facts: Facts, budgets: Budgets) -> dict[str, Any]:
+def _entry(
+    dist: str, name: str, entry: Entry, manifest: Manifest, facts: Facts, benches: Benches, budgets: Budgets
+) -> dict[str, Any]:
     built = dig.named(dig.objects(facts.stats, "entries"), name)
     limits = _limits(budgets.get(name), dig.at(facts.baseline, "budgets", name))
-    variants = [_variant(dist, name, one, manifest, facts, built) for one in entry.variants]
+    variants = [_variant(dist, name, one, manifest, facts, benches, built) for one in entry.variants]
     source = {
         "name": os.path.basename(dig.text(built, "source")),
         "bytes": dig.number(built, "bytes"),
         "nodes": dig.number(built, "nodes"),
         "ops": dig.counts(built, "ops"),
         "weights": dig.counts(built, "weights"),
-        "bench": source_of(facts.bench, name),
+        "bench": benches.of(name, None),
     }
     found: dict[str, Any] = {
         "name": name,
@@ -73,11 +76,11 @@ def _entry(dist: str, name: str, entry: Entry, manifest: Manifest, facts: Facts,
 
 
 def _variant(
-    dist: str, entry: str, variant: Variant, manifest: Manifest, facts: Facts, built: dict[str, Any]
+    dist: str, entry: str, variant: Variant, manifest: Manifest, facts: Facts, benches: Benches, built: dict[str, Any]
 ) -> dict[str, Any]:
     row = dig.named(dig.objects(built, "variants"), variant.name)
     steps = steps_of(row)
-    golden = golden_of(facts.golden, entry, variant.name)
+    golden = golden_of(facts.golden, entry, variant)
     return {
         "name": variant.name,
         "bytes": variant.measured.nbytes,
@@ -88,8 +91,9 @@ def _variant(
         "steps": steps,
         "trials": trials_of(row),
         "accuracy": _accuracy(variant, steps, golden, bool(row)),
-        "bench": bench_of(facts.bench, entry, variant.name),
-        "waterfall": waterfall(facts.bench, entry, variant.name),
+        "bench": benches.of(entry, variant.name),
+        "devices": benches.devices(entry, variant.name),
+        "waterfall": waterfall(benches.rows(entry, variant.name)),
         "golden": golden,
     }
 
@@ -109,7 +113,7 @@ def _accuracy(
     variant: Variant, steps: list[dict[str, Any]], golden: list[dict[str, Any]], built: bool
 ) -> dict[str, Any]:
     """The best figure there is for "does it still do its job": golden check, the entry's metric, the cosine."""
-    checked = [row["value"] for row in golden if row["value"] is not None]
+    checked = [row["value"] for row in golden if row["value"] is not None and row["status"] != "wrong"]
     if checked:
         return {"value": min(checked), "metric": golden[0]["metric"] or "golden", "from": "golden check"}
     for step in reversed(steps):
@@ -142,16 +146,6 @@ def _title(dist: str, facts: Facts) -> str:
 def _warnings(facts: Facts) -> list[dict[str, Any]]:
     fields = ("code", "what", "fix", "entry", "step")
     return [{name: dig.text(row, name) for name in fields} for row in dig.objects(facts.stats, "warnings")]
-
-
-def _taken(facts: Facts) -> dict[str, str]:
-    """How the bench was taken: every plain value that it says about itself."""
-    found: dict[str, str] = {}
-    for place in (dig.at(facts.bench, "machine"), dig.at(facts.bench, "taken"), dig.at(facts.bench, "how")):
-        for key, value in place.items() if isinstance(place, dict) else ():
-            if isinstance(value, str | int | float):
-                found[key] = str(value)
-    return found
 
 
 def _missing(data: dict[str, Any]) -> dict[str, str]:

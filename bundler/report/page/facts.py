@@ -5,6 +5,7 @@ Each may be missing, of another version or damaged; then its section says which 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -48,6 +49,15 @@ def gather(dist: str, history: str | None = None) -> Facts:
         _object(os.path.join(root, "mbundle-baseline.json")),
         list(_lines(past)),
     )
+
+
+def digest_of(dist: str) -> str:
+    """sha256 of the manifest: a bench of other bytes is not shown. "" when it cannot be read."""
+    try:
+        with open(os.path.join(dist, "model-manifest.json"), "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except OSError:
+        return ""
 
 
 def _projects(dist: str) -> Iterator[str]:

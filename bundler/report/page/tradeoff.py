@@ -1,4 +1,4 @@
-"""Size, latency and accuracy of everything that an entry could ship as: its variants, its source, and what auto tried."""
+"""Size, latency and accuracy of all that an entry could ship as: its variants, its source, and what auto tried."""
 
 from __future__ import annotations
 

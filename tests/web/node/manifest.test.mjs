@@ -31,6 +31,9 @@ const edits = {
   "half a tensor": (m) => (m.entries.icons.variants[0].data[0].tensors = [0]),
   "one name, two contents": (m) => (m.entries.icons.variants[0].data[0].chunks[1].file = chunk(m).file),
   "a short sha256": (m) => (chunk(m).sha256 = "ab"),
+  "a provider that is none": (m) => (m.entries.icons.variants[0].providers = ["cpu"]),
+  "providers as text": (m) => (m.entries.icons.variants[0].providers = "wasm"),
+  "too many providers": (m) => (m.entries.icons.variants[0].providers = ["wasm", "wasm", "wasm"]),
   "equal inputs": (m) => m.entries.icons.variants[0].inputs.push(m.entries.icons.variants[0].inputs[0]),
   ...Object.fromEntries(
     ["//evil.example/x", "\\\\evil.example\\x", "https:evil", "data:,x", "java\tscript:x", "%2e%2e/x", "../x", "/x", ".x", "", "a/b", "A", "a\u0000", "a".repeat(200)].map(

@@ -38,6 +38,7 @@ export const sample = () => ({
           outputs: [{ name: "x:0", dtype: "float32", shape: null }],
           requires: { ops: ["MatMul"], dtypes: ["float32"], shaderF16: false, irVersion: 8, opset: 17, memory: 128 },
           measured: { bytes: 449 },
+          providers: ["wasm"],
         },
       ],
     },

@@ -1,0 +1,208 @@
+"""What golden sets need numpy and onnxruntime for; every function here is a child's."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from ..catalogue import problem
+from ..config.evaluate import evaluate_function
+from ..config.schema import GoldenSpec
+from ..emit.manifest import Variant
+from ..errors import ConfigError, InputError
+from ..graph.model import Model
+from ..loaders.verify import recorded, samples
+from ..loaders.verify.archive import Column, Writer
+from ..loaders.verify.baseline import Baseline
+from ..loaders.verify.compare import compare
+from ..loaders.verify.feeds import Array, first_line
+from ..loaders.verify.given import Given
+from ..loaders.verify.measured import evaluate
+from ..loaders.verify.measured import recorded as columns
+from ..loaders.verify.metric import Metric
+from ..loaders.verify.metrics import NAMED
+from .tensor import WIDTHS, Feeds, Tensor
+
+_BLOCK = 1 << 20
+_TELLING = ("top1", "top5")
+"""Named metrics that are shown beside the one that was asked for, where they mean anything."""
+
+
+def record(
+    model: Model,
+    target: str,
+    golden: GoldenSpec | None,
+    config_file: str,
+    mode: Literal["development", "production"],
+    source: dict[str, str],
+) -> dict[str, Any]:
+    """Writes the golden set `target` of the source `model`. InputError MB529."""
+    given, origin = _given(golden, config_file, mode)
+    baseline = samples.record(model, target, given, whole=True)
+    if not baseline.samples:
+        raise InputError(problem("MB529", f"{baseline.note or 'there is no sample'}."))
+    recorded.write_meta(target, baseline, origin, source)
+    return {"samples": baseline.samples, "inputsFrom": origin, "outputs": list(baseline.outputs)}
+
+
+def _given(
+    golden: GoldenSpec | None, config_file: str, mode: Literal["development", "production"]
+) -> tuple[Given, str]:
+    if golden is None:
+        return "", "generated"
+    if golden.inputs_where:
+        return evaluate_function(config_file, golden.inputs_where, mode), "function"
+    if golden.inputs:
+        return golden.inputs, "folder"
+    try:
+        return golden.path, str(recorded.meta_of(golden.path)["inputsFrom"])
+    except InputError:
+        return golden.path, "file"
+
+
+def run_emitted(assets: str, variant: Variant, golden: str, found: str, folder: str) -> str:
+    """Runs the emitted files in native onnxruntime on every sample; outputs go to `found`. Why it failed, or ""."""
+    import onnxruntime
+
+    baseline = recorded.read(golden)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = os.cpu_count() or 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    try:
+        path = assemble(assets, variant, folder)
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        names = outputs_of(baseline, variant)
+        with Writer(found) as writer:
+            for sample, inputs in enumerate(_inputs(baseline, variant)):
+                for index, array in enumerate(session.run(list(names), inputs)):
+                    writer.put(f"{sample}/{index}", array)
+    except InputError:
+        raise
+    except Exception as error:
+        return first_line(error)
+    return ""
+
+
+def assemble(assets: str, variant: Variant, folder: str) -> str:
+    """Puts graph and data files together as onnxruntime reads them, every file verified. InputError MB422."""
+    for data in variant.data:
+        with open(os.path.join(folder, data.path), "wb") as out:
+            for chunk in data.chunks:
+                out.write(_verified(assets, chunk.file, chunk.sha256))
+    path = os.path.join(folder, "graph.onnx")
+    with open(path, "wb") as out:
+        out.write(_verified(assets, variant.graph.file, variant.graph.sha256))
+    return path
+
+
+def _verified(assets: str, name: str, sha256: str) -> bytes:
+    with open(os.path.join(assets, name), "rb") as file:
+        content = file.read()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise InputError(problem("MB422", f"{name} is not what the manifest says.", file=assets))
+    return content
+
+
+def outputs_of(baseline: Baseline, variant: Variant) -> tuple[str, ...]:
+    """The compared outputs that the variant has."""
+    names = {port.name for port in variant.outputs}
+    return tuple(name for name in baseline.outputs if name in names)
+
+
+def _inputs(baseline: Baseline, variant: Variant) -> Iterator[dict[str, Array]]:
+    wanted = {port.name for port in variant.inputs}
+    with np.load(baseline.path, allow_pickle=False) as arrays:
+        for sample in range(baseline.samples):
+            named = enumerate(baseline.inputs)
+            yield {name: arrays[f"{sample}/in/{index}"] for index, name in named if name in wanted}
+
+
+def tensors(golden: str, variant: Variant, most: int | None) -> list[Feeds]:
+    """The samples as a page takes them, at most so many."""
+    found: list[Feeds] = []
+    for inputs in _inputs(recorded.read(golden), variant):
+        if most is not None and len(found) >= most:
+            break
+        found.append({name: _tensor(array) for name, array in inputs.items()})
+    return found
+
+
+def _tensor(array: Array) -> Tensor:
+    if array.dtype.name not in WIDTHS:
+        raise ConfigError(problem("MB523", f"A page cannot be given values of type {array.dtype.name}."))
+    return Tensor(array.dtype.name, array.shape, np.ascontiguousarray(array).tobytes())
+
+
+def keep(outputs: list[Feeds], golden: str, variant: Variant, found: str) -> str:
+    """Writes what a page gave to `found`, as `run_emitted` does. What is amiss with it, or ""."""
+    names = outputs_of(recorded.read(golden), variant)
+    with Writer(found) as writer:
+        for sample, values in enumerate(outputs):
+            for index, name in enumerate(names):
+                if name not in values:
+                    return f'it has no output "{name}"'
+                one = values[name]
+                writer.put(f"{sample}/{index}", np.frombuffer(one.data, one.dtype).reshape(one.dims))
+    return ""
+
+
+def figures(
+    golden: str, variant: Variant, found: str, native: str, metric: Metric | None, count: int | None
+) -> dict[str, Any]:
+    """How far the outputs in `found` are from the recorded ones, and from those in `native` if it is named.
+
+    `count`: samples that were run, None: all. ConfigError MB325 when a metric of the user's fails.
+    """
+    baseline = recorded.read(golden)
+    names = outputs_of(baseline, variant)
+    total = baseline.samples if count is None else min(count, baseline.samples)
+    with np.load(golden, allow_pickle=False) as expected, np.load(found, allow_pickle=False) as results:
+        reference, feeds = (
+            {k: _first(v, total) for k, v in part.items()} for part in columns(baseline, expected, names)
+        )
+        outputs = _columns(results, names, total)
+        agreement = compare(names, _pairs(reference, outputs, names, total), baseline.probabilities)
+        row: dict[str, Any] = {"samples": total, "broken": agreement.broken}
+        if agreement.broken:
+            return row
+        row |= {"maxAbs": agreement.absolute, "maxRel": agreement.relative, "cosine": agreement.cosine}
+        row |= {name: value for name in _TELLING if (value := _telling(name, outputs, reference)) is not None}
+        if metric is not None:
+            row["metric"] = evaluate(metric, outputs, reference, feeds)
+        if native:
+            with np.load(native, allow_pickle=False) as arrays:
+                pairs = _pairs(_columns(arrays, names, total), outputs, names, total)
+                row["native"] = compare(names, pairs, baseline.probabilities).cosine
+    return row
+
+
+def _first(column: Sequence[Array], total: int) -> Sequence[Array]:
+    return column if len(column) == total else column[:total]
+
+
+def _columns(archive: Any, names: Sequence[str], total: int) -> dict[str, Sequence[Array]]:
+    return {name: Column(archive, lambda n, i=i: f"{n}/{i}", total) for i, name in enumerate(names)}  # type: ignore[misc]
+
+
+def _pairs(
+    expected: dict[str, Sequence[Array]], found: dict[str, Sequence[Array]], names: Sequence[str], total: int
+) -> Iterator[tuple[list[Array], list[Array]]]:
+    for sample in range(total):
+        yield [expected[name][sample] for name in names], [found[name][sample] for name in names]
+
+
+def _telling(name: str, outputs: Any, reference: Any) -> float | None:
+    try:
+        return float(NAMED[name](outputs, reference, {}))
+    except ValueError:
+        return None
+
+
+def meta(golden: str) -> dict[str, Any]:
+    """What the golden set says of itself. InputError MB523."""
+    return recorded.meta_of(golden)
