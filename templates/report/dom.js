@@ -55,14 +55,14 @@ export function whenWide(holder, draw) {
   return () => draw(last || Math.floor(holder.clientWidth) || 320);
 }
 
-// Axes and lines are for the eye: what they say is in the labels of the dots and in the tables.
+// Axes and lines are for the eye: what they say is in the labels of the dots and in the tables. Plot labels the group of
+// each mark by its kind; `name` is the kind whose parts are given labels of their own.
 export function settled(chart, name) {
   chart.setAttribute("role", "group");
   for (const group of chart.querySelectorAll("g[aria-label]")) {
     if (group.getAttribute("aria-label") === name) group.setAttribute("role", "group");
     else {
       group.setAttribute("aria-hidden", "true");
-      group.dataset.part = group.getAttribute("aria-label");
       group.removeAttribute("aria-label");
     }
   }

@@ -13,8 +13,8 @@ export function pointColour(point) {
 
 // Lets every dot be reached: by pointer and by Tab, with its figures.
 export function livelyDots(chart, points) {
-  settled(chart, "points");
-  const dots = [...chart.querySelectorAll("g[aria-label=points] > *")];
+  settled(chart, "dot");
+  const dots = [...chart.querySelectorAll("g[aria-label=dot] > *")];
   dots.forEach((dot, index) => {
     dot.setAttribute("tabindex", "0");
     dot.setAttribute("role", "img");
@@ -26,9 +26,9 @@ export function livelyDots(chart, points) {
 // Moves names of points that lie together: above, below, right, left, whichever is free.
 export function spreadNames(chart) {
   const taken = [];
-  for (const name of chart.querySelectorAll("g[data-part=names] > text")) {
+  for (const name of chart.querySelectorAll("g[font-weight='600'] > text")) {
     const box = name.getBBox();
-    const moves = [[0, 0], [0, 27], [box.width / 2 + 11, 13], [-box.width / 2 - 11, 13], [0, -14], [0, 41]];
+    const moves = [[0, 0], [0, 33], [box.width / 2 + 11, 16], [-box.width / 2 - 11, 16], [0, -14], [0, 41]];
     const spot = moves.map(([x, y]) => ({ x, y, at: placed(name, box, x, y) })).find(({ at }) => !taken.some((other) => overlap(at, other))) ?? { x: 0, y: 0, at: placed(name, box, 0, 0) };
     if (spot.x || spot.y) name.setAttribute("transform", `${name.getAttribute("transform") ?? ""} translate(${spot.x},${spot.y})`);
     taken.push(spot.at);

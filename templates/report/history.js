@@ -36,10 +36,10 @@ function lines(points, variants, history, figure, width) {
     width, height: 260, marginLeft: 64, marginRight: 20, ariaLabel: `${FIGURES[figure].title} over commits`,
     x: { label: null, ticks: history.map((_, index) => index).filter((index) => index % every === 0), tickFormat: (index) => history[index]?.commit.slice(0, 7) || String(index + 1), inset: 10 },
     y: { label: FIGURES[figure].title, tickFormat: FIGURES[figure].show, ticks: 5, nice: true, zero: figure !== "accuracy" && figure !== "cosine" },
-    marks: [charts.gridY({ strokeOpacity: 0.08 }), charts.line(points, { x: "index", y: "value", z: "variant", stroke: colour, strokeWidth: 2 }), charts.dot(points, { x: "index", y: "value", r: 3.5, fill: colour, ariaLabel: "points", sort: null })],
+    marks: [charts.gridY({ strokeOpacity: 0.08 }), charts.line(points, { x: "index", y: "value", z: "variant", stroke: colour, strokeWidth: 2 }), charts.dot(points, { x: "index", y: "value", r: 3.5, fill: colour, sort: null })],
   });
-  settled(chart, "points");
-  [...chart.querySelectorAll("g[aria-label=points] > *")].forEach((dot, index) => {
+  settled(chart, "dot");
+  [...chart.querySelectorAll("g[aria-label=dot] > *")].forEach((dot, index) => {
     const point = points[index];
     const told = [`${point.variant}: ${FIGURES[figure].show(point.value)}`, point.commit.slice(0, 12), point.time].filter(Boolean);
     dot.setAttribute("tabindex", "0");

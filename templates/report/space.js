@@ -53,8 +53,8 @@ function drawn(points, front, turn, width) {
       charts.link(CORNERS, { x1: ([one]) => corner(one)[0], y1: ([one]) => corner(one)[1], x2: ([, two]) => corner(two)[0], y2: ([, two]) => corner(two)[1], stroke: "currentColor", strokeOpacity: 0.18 }),
       charts.link(flat, { x1: (each) => each.at[0], y1: (each) => each.at[1], x2: (each) => each.floor[0], y2: (each) => each.floor[1], stroke: "currentColor", strokeOpacity: 0.35, strokeDasharray: "2 3" }),
       charts.line(best, { x: (each) => each.at[0], y: (each) => each.at[1], stroke: "var(--s1)", strokeWidth: 2 }),
-      charts.dot(flat, { x: (each) => each.at[0], y: (each) => each.at[1], r: 5.5, fill: (each) => pointColour(each.point), ariaLabel: "points", sort: null }),
-      charts.text(flat, { x: (each) => each.at[0], y: (each) => each.at[1], text: (each) => each.point.name, dy: -12, fontWeight: 600, fill: "currentColor", stroke: "var(--page)", strokeWidth: 4, paintOrder: "stroke", ariaLabel: "names" }),
+      charts.dot(flat, { x: (each) => each.at[0], y: (each) => each.at[1], r: 5.5, fill: (each) => pointColour(each.point), sort: null }),
+      charts.text(flat, { x: (each) => each.at[0], y: (each) => each.at[1], text: (each) => each.point.name, dy: -16, fontWeight: 600, fill: "currentColor", stroke: "var(--page)", strokeWidth: 4, paintOrder: "stroke" }),
       charts.text(labels, { x: (each) => each.at[0], y: (each) => each.at[1], text: "text", dy: 12, fill: "currentColor", fillOpacity: 0.75 }),
     ],
   });

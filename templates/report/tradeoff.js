@@ -50,8 +50,8 @@ function planeView(entry, [x, y], points, front) {
         charts.gridX({ strokeOpacity: 0.08 }), charts.gridY({ strokeOpacity: 0.08 }),
         ...budgetLines(entry.budget, x, y),
         charts.line(best, { x, y, stroke: "var(--s1)", strokeWidth: 2, curve: "linear" }),
-        charts.dot(shown, { x, y, r: (point) => (point.kind === "trial" ? 2.5 : 5.5), fill: (point) => (point.kind === "trial" ? "var(--page)" : pointColour(point)), stroke: pointColour, strokeWidth: 1.5, ariaLabel: "points", sort: null }),
-        charts.text(named, { x, y, text: "name", dy: -13, fontWeight: 600, fill: "currentColor", stroke: "var(--page)", strokeWidth: 4, paintOrder: "stroke", ariaLabel: "names" }),
+        charts.dot(shown, { x, y, r: (point) => (point.kind === "trial" ? 2.5 : 5.5), fill: (point) => (point.kind === "trial" ? "var(--page)" : pointColour(point)), stroke: pointColour, strokeWidth: 1.5, sort: null }),
+        charts.text(named, { x, y, text: "name", dy: -16, fontWeight: 600, fill: "currentColor", stroke: "var(--page)", strokeWidth: 4, paintOrder: "stroke" }),
       ],
     });
     livelyDots(chart, shown);

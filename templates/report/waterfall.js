@@ -34,10 +34,10 @@ function falling(rows, width) {
     width, height: 50 + rows.length * 20, marginLeft: left, marginRight: 20, marginTop: 24, ariaLabel: "Requests of a cold load over time",
     x: { axis: "top", label: null, tickFormat: showMs, ticks: width < 500 ? 3 : 7, domain: [0, Math.max(1, ...rows.map((row) => row.end))] },
     y: { domain: rows.map((row) => row.index), label: null, tickFormat: (index) => tail(rows[index].name, width < 500 ? 14 : 30), tickSize: 0 },
-    marks: [charts.gridX({ strokeOpacity: 0.08 }), charts.barX(rows, { x1: "start", x2: "end", y: "index", fill: (row) => KINDS[row.kind] ?? "var(--s7)", rx: 2, insetTop: 3, insetBottom: 3, ariaLabel: "spans" })],
+    marks: [charts.gridX({ strokeOpacity: 0.08 }), charts.barX(rows, { x1: "start", x2: "end", y: "index", fill: (row) => KINDS[row.kind] ?? "var(--s7)", rx: 2, insetTop: 3, insetBottom: 3 })],
   });
-  settled(chart, "spans");
-  [...chart.querySelectorAll("g[aria-label=spans] > *")].forEach((bar, index) => {
+  settled(chart, "bar");
+  [...chart.querySelectorAll("g[aria-label=bar] > *")].forEach((bar, index) => {
     const row = rows[index];
     const lines = [row.name, `${showMs(row.start)} to ${showMs(row.end)}`, ...(row.bytes === null ? [] : [showBytes(row.bytes)])];
     bar.setAttribute("tabindex", "0");

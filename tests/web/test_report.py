@@ -114,6 +114,9 @@ def test_it_can_be_worked_with(page: Page, project: Path) -> None:
     page.keyboard.press("ArrowRight")
     assert page.locator(".space svg").count() == 1
     assert page.locator("#tradeoff figure").count() == 4
+    dots = page.locator("#tradeoff [role=img]")
+    dots.first.focus()
+    assert "accuracy" in str(dots.first.get_attribute("aria-label"))
     assert page.locator("#waterfall [role=img]").count() > 0
     assert page.locator("#history [role=img]").count() > 0
 
