@@ -16,10 +16,11 @@ from .codes.emit import EMIT
 from .codes.golden import GOLDEN
 from .codes.graph import GRAPH
 from .codes.loaders import LOADERS
+from .codes.report import REPORT
 from .codes.serve import SERVE
 from .errors import Problem
 
-CATALOGUE: dict[str, Diagnostic] = CLI | CONFIG | GRAPH | LOADERS | EMIT | CACHE | BENCH | SERVE | GOLDEN
+CATALOGUE: dict[str, Diagnostic] = CLI | CONFIG | GRAPH | LOADERS | EMIT | CACHE | BENCH | REPORT | SERVE | GOLDEN
 
 
 def problem(

@@ -31,6 +31,7 @@ VERBS: dict[str, str] = {
     "serve": "Watch, and serve the app with models that are swapped in place.",
     "watch": "Build, and build again whenever something changes.",
     "why": "Say why a tensor, a chunk or an operator is in the output, and who shares it.",
+    "report": "Write one HTML page: bytes by layer, trade-offs, steps, history.",
 }
 
 

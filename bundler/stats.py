@@ -15,7 +15,7 @@ import orjson
 from .built import BuiltEntry, Emitted, Shipment
 from .cache.location import WORK_FOLDER
 from .config.schema import BuildConfig
-from .loaders.record import StepRecord
+from .loaders.record import StepRecord, weight_bytes
 
 VERSION = 1
 
@@ -55,6 +55,8 @@ def _entry(entry: BuiltEntry, shipment: Shipment) -> dict[str, Any]:
         "source": entry.spec.source,
         "bytes": sum(os.path.getsize(path) for path in entry.files),
         "nodes": entry.source.nodes,
+        "ops": dict(entry.source.ops),
+        "weights": weight_bytes(entry.source),
         "notes": list(entry.notes),
         "variants": [
             {
@@ -82,6 +84,8 @@ def _step(record: StepRecord) -> dict[str, Any]:
         "cosine": record.cosine,
         "metric": record.metric,
         "note": record.note,
+        "ops": record.ops,
+        "weights": record.weights,
         **({"details": record.details} if record.details else {}),
     }
 

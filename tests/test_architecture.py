@@ -100,6 +100,8 @@ def test_every_module_belongs_to_a_layer() -> None:
         "bundler.build",
         "bundler.commands.build",
         "bundler.commands.cache",
+        "bundler.commands.report",
+        "bundler.report.page.collect",
         "bundler.commands.preview",
         "bundler.commands.serve",
         "bundler.commands.watch",

@@ -21,7 +21,7 @@ from ..errors import ConfigError, Interrupted, MbundleError, OutputError, StepEr
 from ..graph.model import Model
 from ..process import Limits
 from .base import Context
-from .record import Status, StepRecord
+from .record import Status, StepRecord, weight_bytes
 from .regression import Allowed, Trouble, growth, of_form, of_function, of_loading, of_reading, refuse, remark
 from .step import StepResult
 from .verify.agreement import Agreement
@@ -280,7 +280,9 @@ class _Chain:
     def _record(self, status: Status, note: str, step: StepInput, after: Model, started: float) -> StepRecord:
         before = step.model
         seconds = round(time.monotonic() - started, 3)
-        return StepRecord(step.spec.name, before.nbytes, after.nbytes, before.nodes, after.nodes, seconds, status, note)
+        sizes = (before.nbytes, after.nbytes, before.nodes, after.nodes)
+        record = StepRecord(step.spec.name, *sizes, seconds, status, note)
+        return replace(record, ops=dict(after.ops), weights=weight_bytes(after))
 
 
 def extra_files(spec: LoaderSpec, root: str) -> tuple[str, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from ..graph.model import Model
 from .verify.agreement import Agreement
 
 Status = Literal["ok", "unchanged", "rolled back", "skipped", "cached"]
@@ -32,6 +34,10 @@ class StepRecord:
     details: dict[str, Any] = field(default_factory=dict)
     """What a loader wants in stats.json beside this. JSON values."""
     cached: bool = False
+    ops: dict[str, int] = field(default_factory=dict)
+    """Of the result: counts of node types."""
+    weights: dict[str, int] = field(default_factory=dict)
+    """Of the result: bytes of weights by dtype."""
 
     def from_cache(self) -> StepRecord:
         return replace(self, cached=True, status="cached" if self.status == "ok" else self.status)
@@ -49,6 +55,14 @@ class StepRecord:
     def from_json(cls, value: Mapping[str, Any]) -> StepRecord:
         """TypeError when it is no record."""
         return cls(**value)
+
+
+def weight_bytes(model: Model) -> dict[str, int]:
+    """dtype -> bytes of weights, the heaviest first."""
+    found: Counter[str] = Counter()
+    for weight in model.weights:
+        found[weight.dtype] += weight.region.length
+    return dict(found.most_common())
 
 
 def _figures(value: float) -> float | None:

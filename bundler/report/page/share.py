@@ -1,0 +1,33 @@
+"""Which files serve whom: what entries and variants share is stored and fetched once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...emit.manifest import Manifest
+
+
+def shared(manifest: Manifest) -> list[dict[str, Any]]:
+    """Every file in assets/: {"file", "bytes", "kind", "users", "compressed"}; the heaviest first."""
+    users: dict[str, dict[str, None]] = {}
+    kinds: dict[str, str] = {}
+    for entry, held in manifest.entries.items():
+        for asset in held.assets:
+            users.setdefault(asset.ref.file, {})[entry] = None
+            kinds[asset.ref.file] = "asset"
+        for variant in held.variants:
+            chunks = [chunk.file for data in variant.data for chunk in data.chunks]
+            for file, kind in [(variant.graph.file, "graph"), *((chunk, "weights") for chunk in chunks)]:
+                users.setdefault(file, {})[f"{entry}/{variant.name}"] = None
+                kinds[file] = kind
+    rows = sorted(manifest.files().values(), key=lambda ref: (-ref.nbytes, ref.file))
+    return [
+        {
+            "file": ref.file,
+            "bytes": ref.nbytes,
+            "kind": kinds[ref.file],
+            "users": sorted(users[ref.file]),
+            "compressed": dict(manifest.encodings.get(ref.file, {})),
+        }
+        for ref in rows
+    ]
