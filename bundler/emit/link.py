@@ -19,7 +19,7 @@ _EXPORT = re.compile(r"^export (?=(?:async )?(?:const|function|class)\b)", re.MU
 _DECLARED = re.compile(r"^(?:export )?(?:async )?(?:const|let|function\*?|class) ([\w$]+)", re.MULTILINE)
 
 
-def link(modules: Mapping[str, str], root: str = "load.js") -> dict[str, str]:
+def link(modules: Mapping[str, str], root: str = "api.js") -> dict[str, str]:
     """The files of the emitted runtime, shrunk: `root` with all that it imports, and the modules that it does not."""
     core = list(dict.fromkeys(_order(modules, root)))
     later = {name: text for name, text in modules.items() if name not in core}

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from .fill import fill
-from .link import link
+from .minified import emitted, runtime_sources
 from .ort import Builds
 from .templates import folder
 
@@ -23,10 +23,9 @@ _SAFE_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\Z")
 
 @cache
 def runtime_files() -> tuple[str, dict[str, bytes]]:
-    """The folder name `runtime-<sha8>` of the browser runtime, and its files by name: few and small, see `link`."""
-    sources = {path.name: path.read_text(encoding="utf-8") for path in sorted((folder() / "runtime").iterdir())}
-    linked = link({name: text for name, text in sources.items() if name.endswith(".js")})
-    files = {name: text.encode() for name, text in {**linked, "types.d.ts": sources["types.d.ts"]}.items()}
+    """The folder name `runtime-<sha8>` of the browser runtime, and its files by name."""
+    types = (folder() / "runtime" / "types.d.ts").read_text(encoding="utf-8")
+    files = {name: text.encode() for name, text in {**emitted(runtime_sources()), "types.d.ts": types}.items()}
     digest = hashlib.sha256(b"".join(name.encode() + b"\0" + content + b"\0" for name, content in files.items()))
     return f"runtime-{digest.hexdigest()[:8]}", files
 

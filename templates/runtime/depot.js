@@ -6,7 +6,7 @@ import { memoryStore, openStore } from "./store.js";
 
 export const overflow = memoryStore();
 let full = false;
-const BIG = 192 << 20; // from here on memory counts more than a second
+export const BIG = 192 << 20; // bytes; from here on memory counts more than a second
 
 /** Whether several tabs see what one of them stores. */
 export const isShared = async () => (await openStore()).shared;
@@ -25,6 +25,12 @@ export async function take({ sha256 }, target, onBytes) {
   }
 }
 
+/** @type {Promise<unknown>} */
+let before = Promise.resolve();
+
+/** Nothing more is stored until `task` is done; what is fetched meanwhile waits in memory. @param {Promise<unknown>} task */
+export const holdBack = (task) => void (before = Promise.all([before, task]));
+
 /**
  * @param {FileRef} file
  * @param {Uint8Array<ArrayBuffer>} bytes verified
@@ -32,7 +38,7 @@ export async function take({ sha256 }, target, onBytes) {
  * @param {() => void} onCopied `bytes` are not needed any more
  */
 export async function put({ sha256 }, bytes, hold, onCopied) {
-  const store = await openStore();
+  const [store] = await Promise.all([openStore(), before]);
   if (store.shared && !full) {
     const leave = await room(bytes.length);
     try {

@@ -3,15 +3,16 @@
 import { acquire } from "./acquire.js";
 import { layOut } from "./assemble.js";
 import { choose } from "./capability.js";
-import { holds, note, reserve } from "./depot.js";
+import { BIG, holdBack, holds, note, reserve } from "./depot.js";
 import { MbundleError } from "./errors.js";
 import { makeModel } from "./model.js";
 import { startOrt } from "./ort.js";
 import { fetchManifest } from "./pinned.js";
 import { locate } from "./place.js";
 import { trackProgress } from "./progress.js";
-import { orAbort, together } from "./scope.js";
+import { orAbort, together, within } from "./scope.js";
 import { openSession } from "./session.js";
+import { collect, noteBuild } from "./upkeep.js";
 
 /**
  * @typedef {import("./types.d.ts").Spec} Spec
@@ -25,6 +26,8 @@ import { openSession } from "./session.js";
 /** Graphs (sha256) that onnxruntime-web reads otherwise than view.js expects; they get plain buffers. @type {Set<string>} */
 const plain = new Set();
 const NEVER = new AbortController().signal;
+/** Weights that onnxruntime packs anew are twice in its heap for a while, and that room is never given back (435 MB, second visit: peak 577 against 699 MB). */
+const FRUGAL = { extra: { session: { disable_prepacking: "1" } } };
 /** After these another variant, or another device, may still do. */
 const NEXT = new Set(["session", "run", "memory", "ort"]);
 
@@ -89,7 +92,7 @@ async function plan(spec, options, signal) {
   const made = await choose(entry.variants, options, spec.name);
   const key = encodeURIComponent(`choice-${spec.manifest.sha256.slice(0, 16)}-${options.device ?? "auto"}-${options.variant ?? ""}-${spec.name}`);
   const text = await note(key);
-  if (text === undefined) await announce(spec, manifest);
+  if (text === undefined) holdBack(announce(spec, manifest));
   return { ...recall(text, made), key };
 }
 
@@ -103,11 +106,10 @@ function recall(text, { choices, skipped }) {
 /** @param {Choice} choice */
 const labelOf = ({ variant, device }) => `${device} ${variant.name}`;
 
-/** Before anything is stored: what nobody has announced is removed by whoever tidies next. A second is all it may take. @param {Spec} spec @param {import("./types.d.ts").Manifest} manifest */
+/** What nobody has announced is removed by whoever tidies next. A second is all it may take. @param {Spec} spec @param {import("./types.d.ts").Manifest} manifest */
 function announce(spec, manifest) {
   const build = JSON.stringify([locate(spec, spec.manifest.file).replace(/[^/]*$/, ""), [...manifest.entries.keys()].sort()]);
-  const done = import("./upkeep.js").then((upkeep) => upkeep.announce(build, spec, manifest)).catch(() => {}); // next time
-  return Promise.race([done, new Promise((resolve) => setTimeout(resolve, 1_000))]);
+  return within(1_000, noteBuild(build, spec, manifest)).catch(() => {}); // next time
 }
 
 /** Also the moment to tidy the store: this build runs, so that files of the former are of no use. @param {Plan} planned @param {Choice} choice */
@@ -115,8 +117,7 @@ function remember({ key, proven, skipped }, choice) {
   if (proven) return;
   const text = [navigator.userAgent, labelOf(choice), ...skipped.map((reason) => reason.replaceAll("\n", " "))].join("\n");
   note(key, text)
-    .then(() => import("./upkeep.js"))
-    .then(({ collect }) => collect())
+    .then(collect)
     .catch(() => {}); // next time
 }
 
@@ -154,12 +155,13 @@ async function open(spec, choice, options, skipped) {
   const { variant, device } = choice;
   const lazy = !plain.has(variant.graph.sha256);
   const layout = layOut(variant, lazy);
+  const large = variant.data.reduce((sum, { bytes }) => sum + bytes, 0) > BIG;
   const progress = trackProgress(spec.name, layout.places.map(({ blob }) => blob), options.onProgress);
   const ort = await startAndFetch(spec, choice, layout, progress, options);
   progress.tell("session");
   const files = layout.mount();
   try {
-    const session = await untilAborted(openSession(ort, choice, layout.graph, files, options.sessionOptions ?? {}), signal);
+    const session = await untilAborted(openSession(ort, choice, layout.graph, files, { ...(large ? FRUGAL : {}), ...options.sessionOptions }), signal);
     progress.tell("ready");
     const info = { entry: spec.name, variant: variant.name, device, worker: false, downloaded: progress.downloaded(), fromCache: progress.fromCache(), skipped };
     return makeModel({ ort, session, variant, info });

@@ -1,5 +1,4 @@
-// What the store holds, and what of it is of no use any more. Imported when a manifest is loaded for the first time, or
-// when the app asks.
+// What the store holds, and what of it is of no use any more.
 
 import { overflow, tryAgain, usageOf } from "./depot.js";
 import { openStore } from "./store.js";
@@ -14,7 +13,7 @@ const WAIT_MS = 1_000;
  * @param {import("./types.d.ts").Spec} spec
  * @param {import("./types.d.ts").Manifest} manifest
  */
-export async function announce(build, spec, manifest) {
+export async function noteBuild(build, spec, manifest) {
   const store = await openStore();
   if (!store.shared) return;
   const files = [...manifest.entries.values()].flatMap(({ variants }) => variants.flatMap(({ graph, data }) => [graph, ...data.flatMap(({ chunks }) => chunks)]));
