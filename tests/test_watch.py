@@ -71,6 +71,15 @@ def test_a_broken_config_keeps_the_output_and_is_mended(project: Path) -> None:
     dist.check(project / "dist")
 
 
+def test_what_was_built_before_is_watched_too(project: Path) -> None:
+    run(project, "build").ok()
+    with watching(project) as watch:
+        assert watch.after(0, "build-unchanged")["build"] == 1
+        mark = watch.mark()
+        models.save(models.mlp(6), project / "a.onnx")
+        watch.after(mark, "model-update")
+
+
 def test_external_data_that_is_exported_after_its_model(project: Path) -> None:
     models.save_external(models.mlp(4), project / "new.onnx", "new.bin")
     late = (project / "new.bin").read_bytes()
