@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -96,6 +97,18 @@ def test_external_data_that_is_exported_after_its_model(project: Path) -> None:
         mark = watch.mark()
         (project / "new.bin").write_bytes(late[::-1])
         assert watch.after(mark, "build-start")["changed"] == ["new.bin"]
+
+
+def test_a_failure_does_not_watch_its_own_log(project: Path) -> None:
+    (project / "a.onnx").write_bytes(b"no model")
+    with watching(project) as watch:
+        watch.settled()
+        mark = watch.mark()
+        for number in range(5):
+            (project / "watch.log").write_text(str(number) * number)
+            time.sleep(0.3)
+        watch.settled()
+        assert len(watch.starts(mark)) <= 1, "that a file appeared is worth one look"
 
 
 SLOW = """
