@@ -5,19 +5,19 @@ One handler maps errors to exit statuses; people read stderr, programs read stdo
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
-from typing import Any
 
 import click
 
 from . import __version__
 from .catalogue import problem
-from .errors import BugError, Interrupted, MbundleError, UsageError
+from .errors import BugError, Interrupted, MbundleError, OutputError, UsageError
 
 VERBS: dict[str, str] = {
     "build": "Build every entry of model.config.py into the output folder.",
@@ -98,15 +98,17 @@ def _fail(error: MbundleError, as_json: bool) -> int:
     from .report.problems import print_problems
 
     if as_json:
-        _print_json({"ok": False, "exitStatus": error.exit_status, "problems": [p.as_json() for p in error.problems]})
+        _print_failure(error)
     print_problems(error.problems)
     return error.exit_status
 
 
-def _print_json(value: dict[str, Any]) -> None:
-    import orjson
+def _print_failure(error: MbundleError) -> None:
+    from .report.machine import print_json
 
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+    # A stdout that takes no more does not hide the error, which people read on stderr.
+    with contextlib.suppress(OSError, OutputError):
+        print_json({"ok": False, "exitStatus": error.exit_status, "problems": [p.as_json() for p in error.problems]})
 
 
 def _bug(error: Exception, arguments: Sequence[str]) -> int:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from .chains import Bench
 
 from bundler import cli
 
@@ -40,3 +44,11 @@ def app(tmp_path: Path) -> Path:
     models.save(model, root / "models/b.onnx")
     models.save(models.conv_net(), root / "models/conv.onnx")
     return root
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """Chains of loaders in a folder of the test's own."""
+    from .chains import Bench  # here: most tests need no onnx
+
+    return Bench(tmp_path)

@@ -11,7 +11,7 @@ import pytest
 from bundler.catalogue import CATALOGUE
 from fixtures import models
 
-from . import test_config_bad as table
+from . import bad_configs as table
 from .cli import HEAD, Ran, Within, configure, leftovers, run, tree
 
 HOSTILE = {
@@ -64,7 +64,7 @@ def test_there_are_enough() -> None:
 
 @pytest.mark.parametrize("case", table.CASES, ids=lambda case: case.name)
 def test_a_bad_config_is_refused(case: table.Case, app: Path, before: dict[str, str], within: Within) -> None:
-    (app / "model.config.py").write_text(table.HEAD + textwrap.dedent(case.text))
+    (app / "model.config.py").write_text(HEAD + textwrap.dedent(case.text))
     refused(within(app, "build", "--json"), case.code)
     assert tree(app / "dist") == before
     assert leftovers(app) == []

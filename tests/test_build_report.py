@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 from . import dist
@@ -81,3 +83,17 @@ def test_mode_is_what_a_function_config_is_given(app: Path) -> None:
     run(app, "build").ok()
     run(app, "build", "--mode", "development").ok()
     assert dist.check(app / "build-production")["entries"] == dist.check(app / "build-development")["entries"]
+
+
+def test_a_stdout_that_takes_no_more_is_told(app: Path) -> None:
+    configure(app, "'a': Entry(source='models/a.onnx')")
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "bundler", "build", "--json"],
+            cwd=app,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (ran.returncode, "error[MB196]" in ran.stderr) == (1, True), ran.stderr
+    assert (app / "dist" / "model-manifest.json").is_file()

@@ -10,12 +10,13 @@ import onnx
 import pytest
 from onnx import helper
 
+from bundler.config.schema import LoaderSpec
 from bundler.graph.model import Model
 from bundler.loaders.web import lacking
 from fixtures import models
 from fixtures.bert import bert
 
-from .test_loaders_chain import Bench, LoaderSpec, ops
+from .chains import Bench, ops
 
 FUSE = LoaderSpec("fuse", (("attention", True),))
 

@@ -13,10 +13,11 @@ import onnx
 import pytest
 from onnx import helper
 
+from bundler.config.schema import LoaderSpec
 from bundler.errors import StepError
 from fixtures import models
 
-from .test_loaders_chain import SIMPLIFY, Bench, LoaderSpec, ops
+from .chains import SIMPLIFY, Bench, ops
 
 ROOT = Path(__file__).resolve().parent.parent
 DEDUPE = LoaderSpec("dedupe", ())

@@ -12,12 +12,12 @@ import numpy as np
 import onnx
 import pytest
 
-from bundler.config.schema import GoldenSpec
+from bundler.config.schema import GoldenSpec, LoaderSpec
 from bundler.errors import StepError
 from bundler.loaders.record import StepRecord
 from fixtures import models
 
-from .test_loaders_chain import Bench, LoaderSpec, ops
+from .chains import Bench, ops
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -30,6 +30,11 @@ CLI: dict[str, Diagnostic] = {
         "It was upgraded, or a file of it was edited; the process that watches still runs the old code.",
         "Stop `mbundle watch` and start it again.",
     ),
+    "MB196": Diagnostic(
+        "result not printed",
+        "stdout, or the file that it was sent to, takes no more: usually a full disk.",
+        "Make room or send the result elsewhere. What the command did is done.",
+    ),
     "MB501": Diagnostic(
         "over budget",
         "The first variant of an entry, which most visitors download, weighs more than its `Budget(size=...)`.",

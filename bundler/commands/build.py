@@ -108,13 +108,14 @@ def _write_profile(path: str | None, progress: Progress) -> None:
         return
     from ..catalogue import problem
     from ..errors import OutputError
+    from ..report.machine import json_bytes
 
     try:
         if not _may_replace(path):
             fix = "Move it away, or name another file."
             raise OutputError(problem("MB193", "The trace was not written: this is another file.", fix=fix, file=path))
         with open(path, "wb") as file:
-            file.write(_json(progress.trace()))
+            file.write(json_bytes(progress.trace()))
     except OSError as error:
         raise OutputError(problem("MB193", f"The trace was not written: {error.strerror}.", file=path)) from error
     progress.line(f"trace written to {path}; open it at ui.perfetto.dev or chrome://tracing")
@@ -131,20 +132,15 @@ def _may_replace(path: str) -> bool:
 
 def _report(stats: dict[str, Any], as_json: bool) -> None:
     from ..errors import Problem
+    from ..report.machine import print_json
     from ..report.problems import print_problems
     from ..report.style import stderr_style
     from ..report.summary import summary_lines
 
     if as_json:
-        sys.stdout.write(_json(stats).decode() + "\n")
+        print_json(stats)
         return
     sys.stderr.write("\n".join(summary_lines(stats, stderr_style())) + "\n")
     if stats["warnings"] and not stats["fresh"]:
         sys.stderr.write("\n")
         print_problems([Problem(**warning) for warning in stats["warnings"]])
-
-
-def _json(value: Any) -> bytes:
-    import orjson
-
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2)

@@ -13,6 +13,7 @@ from ..cache.location import cache_folder
 from ..cache.store import Store
 from ..catalogue import problem
 from ..errors import Problem, UsageError, printable
+from ..report.machine import print_json
 from ..report.problems import print_problems
 from ..report.units import plural, size
 
@@ -40,7 +41,7 @@ def list_(store: Store, as_json: bool) -> None:
     contents = gc.scan(store)
     rows = [_step(step, contents) for step in sorted(contents.steps, key=lambda step: -step.used)]
     if as_json:
-        _print_json({"folder": store.folder, "bytes": contents.size, "steps": rows})
+        print_json({"folder": store.folder, "bytes": contents.size, "steps": rows})
         return
     for row in rows:
         click.echo(f"{row['key'][:12]}  {_fit(row['loader'])}  {size(row['bytes']):>9}  used {_ago(row['used'])}")
@@ -92,7 +93,7 @@ def why(store: Store, name: str, as_json: bool) -> None:
         fix = f"Known entries: {', '.join(known)}." if known else None
         raise UsageError(problem("MB453", f"No build of {printable(name)!r} is remembered.", fix=fix))
     if as_json:
-        _print_json({"entry": entry, "steps": [_reason(reason) for reason in reasons]})
+        print_json({"entry": entry, "steps": [_reason(reason) for reason in reasons]})
         return
     for reason in reasons:
         label = f"{reason.entry}/{reason.variant}"
@@ -119,7 +120,7 @@ def _reason(reason: explain.Reason) -> dict[str, Any]:
 
 def _report(collected: gc.Collected, as_json: bool) -> None:
     if as_json:
-        _print_json(
+        print_json(
             {"steps": collected.steps, "blobs": collected.blobs, "freed": collected.freed, "left": collected.left}
         )
     else:
@@ -128,12 +129,6 @@ def _report(collected: gc.Collected, as_json: bool) -> None:
 
 def _warn(found: Problem) -> None:
     print_problems([found])
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    import orjson
-
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
 def _fit(text: str) -> str:

@@ -77,8 +77,8 @@ def _bytes(size: str) -> int:
 
 def _print(value: Mapping[str, Any], lines: list[str], as_json: bool) -> None:
     if as_json:
-        import orjson
+        from ..report.machine import print_json
 
-        sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+        print_json(value)
     else:
         sys.stdout.write("\n".join(lines) + "\n")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from ..graph.model import Model
+from ..graph.visit import graphs
 
 
 def without_additions(model: Model, source: Model) -> Model:
@@ -35,19 +35,3 @@ def _proto(model: Model) -> Any:
 
 def _with(model: Model, proto: Any) -> Model:
     return replace(model, skeleton=proto.SerializeToString(deterministic=True))
-
-
-def nested(graph: Any) -> Iterator[Any]:
-    """The graphs in the attributes of the nodes of `graph`, not those inside them."""
-    for node in graph.node:
-        for attribute in node.attribute:
-            yield from attribute.graphs
-            if attribute.HasField("g"):
-                yield attribute.g
-
-
-def graphs(graph: Any) -> Iterator[Any]:
-    """`graph` and all that are nested in it."""
-    yield graph
-    for inner in nested(graph):
-        yield from graphs(inner)

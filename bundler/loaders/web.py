@@ -14,7 +14,7 @@ from typing import Any
 from ..graph.dtypes import DTYPES
 from ..graph.model import Model
 from ..graph.operators import find_schema, operator_name
-from .skeleton import graphs
+from ..graph.visit import graphs
 
 
 def lacking(model: Model) -> tuple[str, ...]:

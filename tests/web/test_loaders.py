@@ -15,7 +15,7 @@ from bundler.graph.write import graph_file
 from fixtures import models, real_models
 from fixtures.bert import bert
 
-from ..test_loaders_chain import Bench
+from ..chains import Bench
 from . import dist, real
 from .conftest import value
 

@@ -1,0 +1,27 @@
+"""Results for programs: one JSON value on stdout."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from ..catalogue import problem
+from ..errors import OutputError
+
+
+def json_bytes(value: Any) -> bytes:
+    """Indented, without a line feed at the end."""
+    import orjson
+
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+
+
+def print_json(value: Any) -> None:
+    """OutputError MB196 where stdout takes no more; a reader that went away is BrokenPipeError, as anywhere else."""
+    try:
+        sys.stdout.write(json_bytes(value).decode() + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(problem("MB196", f"stdout: {error.strerror}.")) from error
