@@ -136,7 +136,7 @@ def project(work: Path, entries: dict[str, str], chain: str) -> None:
     """A config whose entries each have the one chain."""
     rows = "".join(f"    {name!r}: Entry(source={source!r}, use=[{chain}]),\n" for name, source in entries.items())
     (work / "model.config.py").write_text(
-        "from bundler import Entry, Output, define_config\nfrom bundler.loaders import simplify\n\n"
+        "from bundler import Entry, Output, define_config\nfrom bundler.loaders import quantize_weights, simplify\n\n"
         f"config = define_config(entries={{\n{rows}}}, output=Output(dir='dist'))\n"
     )
 

@@ -10,12 +10,11 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from .built import BuiltEntry, Emitted, Shipment
 from .cache.location import WORK_FOLDER
 from .config.schema import BuildConfig
 from .loaders.record import StepRecord, weight_bytes
+from .report.machine import json_bytes
 
 VERSION = 1
 
@@ -46,7 +45,7 @@ def build_stats(
 def write_stats(root: str, stats: Mapping[str, Any]) -> None:
     """`.mbundle/stats.json`: the facts of the last build, times included; a convenience that may fail."""
     with contextlib.suppress(OSError), open(os.path.join(root, WORK_FOLDER, "stats.json"), "wb") as file:
-        file.write(orjson.dumps(stats, option=orjson.OPT_INDENT_2))
+        file.write(json_bytes(stats))
 
 
 def _entry(entry: BuiltEntry, shipment: Shipment) -> dict[str, Any]:

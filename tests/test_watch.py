@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -71,6 +72,15 @@ def test_a_broken_config_keeps_the_output_and_is_mended(project: Path) -> None:
     dist.check(project / "dist")
 
 
+def test_what_was_built_before_is_watched_too(project: Path) -> None:
+    run(project, "build").ok()
+    with watching(project) as watch:
+        assert watch.after(0, "build-unchanged")["build"] == 1
+        mark = watch.mark()
+        models.save(models.mlp(6), project / "a.onnx")
+        watch.after(mark, "model-update")
+
+
 def test_external_data_that_is_exported_after_its_model(project: Path) -> None:
     models.save_external(models.mlp(4), project / "new.onnx", "new.bin")
     late = (project / "new.bin").read_bytes()
@@ -87,6 +97,18 @@ def test_external_data_that_is_exported_after_its_model(project: Path) -> None:
         mark = watch.mark()
         (project / "new.bin").write_bytes(late[::-1])
         assert watch.after(mark, "build-start")["changed"] == ["new.bin"]
+
+
+def test_a_failure_does_not_watch_its_own_log(project: Path) -> None:
+    (project / "a.onnx").write_bytes(b"no model")
+    with watching(project) as watch:
+        watch.settled()
+        mark = watch.mark()
+        for number in range(5):
+            (project / "watch.log").write_text(str(number) * number)
+            time.sleep(0.3)
+        watch.settled()
+        assert len(watch.starts(mark)) <= 1, "that a file appeared is worth one look"
 
 
 SLOW = """

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -33,11 +33,12 @@ _UNREADABLE = ("config", "installation", "options")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`reason`: what made the build stale, empty when it is fresh. `table`: what `record` was given."""
+    """`reason`: what made the build stale, empty when it is fresh. `table`, `inputs`: what `record` was given."""
 
     fresh: bool
     reason: str = ""
     table: Any = None
+    inputs: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def _judge(path: str, value: dict[str, Any], config: BuildConfig, options: str) 
     if renewed:
         with contextlib.suppress(OSError):
             _save(path, value)
-    return Verdict(True, table=value["table"])
+    return Verdict(True, table=value["table"], inputs=tuple(value["inputs"]))
 
 
 def _examine(path: str, file: _File, now: int, *, follow: bool) -> _File | None:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ import orjson
 from .. import process
 from ..build import BuildOptions, build
 from ..cache import fresh
+from ..cache.pieces import AFFORDABLE
 from ..catalogue import problem
 from ..config.load import load_config
 from ..config.schema import BuildConfig
@@ -35,6 +36,8 @@ class Request:
     mode: str
     command: str
     options: BuildOptions
+    known: BuildConfig | None = None
+    """The evaluated config, if nothing changed that it could depend on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +116,9 @@ class Attempt:
         try:
             with WatchedProgress(self._quiet, self._doing, self._ended) as progress:
                 request = self.request
-                with progress.span("reading the config"):
-                    config = load_config(request.config_file, request.mode, request.command, alive=progress.alive)
-                self._met(config.config_inputs)
-                last = fresh.check(config)
-                if last.fresh and request.options.use_cache:
-                    stats = dict(last.table) | {"fresh": True, "returning": 0, "seconds": progress.elapsed()}
-                else:
+                config = request.known or self._config(progress)
+                stats = self._fresh(config, progress)
+                if stats is None:
                     stats = build(config, request.options, progress)
                     write_stats(config.root, stats)
             return self._outcome(config=config, stats=stats, manifest=read_manifest(config.output.dir))
@@ -129,8 +128,23 @@ class Attempt:
             inputs = error.inputs if isinstance(error, ConfigError) else ()
             return self._outcome(config=config, problems=error.problems, inputs=inputs)
 
-    def _met(self, paths: Iterable[str]) -> None:
-        self.request.options.met(paths)
+    def _config(self, progress: Progress) -> BuildConfig:
+        request = self.request
+        with progress.span("reading the config"):
+            config = load_config(request.config_file, request.mode, request.command, alive=progress.alive)
+        request.options.met(config.config_inputs)
+        return config
+
+    def _fresh(self, config: BuildConfig, progress: Progress) -> Mapping[str, Any] | None:
+        """The stats of the last build if it still stands. Not asked when a large file changed: to compare it with what
+        it was takes as long as to build."""
+        if any(os.path.exists(path) and os.path.getsize(path) > AFFORDABLE for path in self.request.changed):
+            return None
+        last = fresh.check(config)
+        if not last.fresh:
+            return None
+        self.request.options.met(last.inputs)
+        return dict(last.table) | {"fresh": True, "returning": 0, "seconds": progress.elapsed()}
 
     def _outcome(self, **facts: Any) -> Outcome:
         began = min(self.request.changed.values(), default=self._started)

@@ -81,8 +81,10 @@ class Files:
             hopeful = {*inputs, self.root, *_packages()}
             for path in self._last | self._met | hopeful:
                 folder = os.path.dirname(path)
-                if below(folder, self.root) or path.endswith(".onnx"):
-                    hopeful |= {folder, *siblings(folder)}
+                if path.endswith(".onnx"):
+                    hopeful |= {folder, *filter(_may_be_weights, siblings(folder))}
+                elif below(path, self.root):
+                    hopeful |= {folder, *(one for one in siblings(folder) if one.endswith(".py"))}
             self._hopeful = hopeful
             return self._add(hopeful)
 
@@ -94,6 +96,11 @@ class Files:
             path = os.path.join(path, min(set(before) ^ set(after), default=""))
         inside = os.path.relpath(path, self.root) if below(path, self.root) else path
         return inside.replace(os.sep, "/")
+
+
+def _may_be_weights(path: str) -> bool:
+    """Not a log, which would be written to for every failure that it is looked at for: ours may lie there too."""
+    return not path.endswith((".log", ".txt", ".out", ".err", ".json", ".jsonl", ".md", ".csv"))
 
 
 def _younger(found: Any, began: int) -> bool:

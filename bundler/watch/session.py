@@ -20,6 +20,7 @@ from ..build import BuildOptions
 from ..cache import fresh, tools
 from ..catalogue import problem
 from ..config.load import find_config
+from ..config.schema import BuildConfig
 from ..errors import Problem
 from . import differences
 from .attempt import Attempt, Outcome, Request, digest, parsed
@@ -76,6 +77,8 @@ class _Session:
         self.manifest: bytes | None = None
         """Of the last good build; None before the first attempt that got as far as knowing the output folder."""
         self.tools = tools.versions(tools.BUILD_TOOLS)
+        self.config: BuildConfig | None = None
+        """Of the last build, if it was good."""
         self.tools_due = 0.0
         self.stamp = fresh.own_stamp()
 
@@ -156,9 +159,20 @@ class _Session:
             options.mode,
             options.command,
             BuildOptions(options.jobs or os.cpu_count() or 1, options.cache_dir, warm=True, met=self._met),
+            self._known_config(changed),
         )
         number = self.builds
         self.attempt = Attempt(request, options.quiet, lambda text: self.emit(Doing(number, text)), self.inbox.put)
+
+    def _known_config(self, changed: Iterable[str]) -> BuildConfig | None:
+        """That of the last build, if it was good and only files were written that the config names and did not read:
+        to evaluate it again takes longer than all else that a small build does."""
+        config, self.config = self.config, None
+        if config is None or not changed:
+            return None
+        named = {path for entry in config.entries for path in (entry.source_path, *entry.assets)}
+        read = set(config.config_inputs)
+        return config if all(path in named - read and os.path.isfile(path) for path in changed) else None
 
     def _met(self, paths: Iterable[str]) -> None:
         """In the build's thread: what it reads is watched before it is read, or compared after."""
@@ -187,6 +201,7 @@ class _Session:
     def _succeeded(self, outcome: Outcome) -> None:
         assert outcome.config is not None
         assert outcome.stats is not None
+        self.config = outcome.config
         self.files.succeeded(outcome.config)
         self.watcher.watch(self.files.watched())
         last, self.manifest = self.manifest, outcome.manifest

@@ -79,7 +79,7 @@ class Observer(FileSystemEventHandler):
 
     def dispatch(self, event: FileSystemEvent) -> None:
         hint = _HINTS.get(event.event_type)
-        if hint is None:
+        if hint is None or (event.is_directory and hint is Hint.WRITTEN):  # told of a folder after each event in it
             return
         if event.event_type == "moved":
             self._event(os.fsdecode(event.src_path), Hint.GONE)
