@@ -41,7 +41,7 @@ def main() -> int:
     for key, metric in METRICS.items():
         if metric.margin:
             flips += show(key, metric.margin, benches)
-    print(f"{flips} of {wish.benches} benchmarks flip a verdict, whatever the limit")
+    print(f"{flips} flips in {wish.benches} benchmarks, with each figure's limit where it flips most")
     return 1 if flips else 0
 
 

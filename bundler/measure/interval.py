@@ -30,8 +30,13 @@ class Interval:
         return cls(value, value, value)
 
     def widened(self, margin: float) -> Interval:
-        """`margin`: a share of each end."""
-        return Interval(self.value, self.low * (1 - margin), self.high * (1 + margin), self.count)
+        """`margin`: a share of each end; nothing that is measured here is below 0."""
+        return Interval(self.value, self.low * max(0.0, 1 - margin), self.high * (1 + margin), self.count)
+
+    @property
+    def spread(self) -> float:
+        """Half of the interval, as a share of the value."""
+        return (self.high - self.low) / (2 * self.value) if self.value else 0.0
 
     def joined(self, known: Interval) -> Interval:
         """What is known after one more benchmark of the same thing: the new value, and an interval that holds both."""

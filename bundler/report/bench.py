@@ -64,8 +64,12 @@ def _cell(row: Row, source: Row | None, key: str, unit: str) -> str:
     if found is None:
         return f"{'-':>{_COLUMN}}"
     other = source["figures"].get(key) if source and row is not source else None
-    ratio = f"{found['value'] / other['value']:.2f}x" if other and other["value"] else ""
+    ratio = _ratio(found["value"] / other["value"]) if other and other["value"] else ""
     return f"{shown(found['value'], unit):>{_COLUMN - 7}} {ratio:>6}"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}x" if value < 99.995 else ">99x"
 
 
 def shown(value: float, unit: str) -> str:
@@ -82,10 +86,8 @@ def _closing(bench: Row, style: Style) -> Iterator[str]:
         settings["network"] or "no network limit",
         *([f"CPU {settings['cpu']:g}x slower"] if settings["cpu"] != 1 else []),
     ]
-    yield style.dim(
-        f"Medians of {plural(count, 'round')}, all in turn; a visit with an empty profile, then a second one"
-    )
-    yield style.dim(f"with {runs} inferences, {warmup} more before them not counted. {', '.join(slow)}.")
+    yield style.dim(f"Medians of {plural(count, 'round')}, all in turn. A visit on an empty profile, a second one with")
+    yield style.dim(f"{plural(runs, 'inference')} after {warmup} that are not counted. {', '.join(slow)}.")
     yield style.dim("x: of the source's figure, loaded from one URL, in the same run.")
     if bench.get("browser"):
         yield style.dim(
