@@ -132,12 +132,12 @@ def ratio(ours: list[float], theirs: list[float], limit: float) -> tuple[float, 
     return one / other, limit, "x", f"{one:.3f} s of {other:.3f} s, medians of {len(ours)}"
 
 
-def project(work: Path, entries: dict[str, str], chain: str) -> None:
-    """A config whose entries each have the one chain."""
+def project(work: Path, entries: dict[str, str], chain: str, output: str = "dir='dist'") -> None:
+    """A config whose entries each have the one chain. `output`: arguments of Output."""
     rows = "".join(f"    {name!r}: Entry(source={source!r}, use=[{chain}]),\n" for name, source in entries.items())
     (work / "model.config.py").write_text(
         "from bundler import Entry, Output, define_config\nfrom bundler.loaders import quantize_weights, simplify\n\n"
-        f"config = define_config(entries={{\n{rows}}}, output=Output(dir='dist'))\n"
+        f"config = define_config(entries={{\n{rows}}}, output=Output({output}))\n"
     )
 
 
