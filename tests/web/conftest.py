@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from .server import Site, serving
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 ORT = ROOT / "node_modules" / "onnxruntime-web" / "dist"
 ARGS = [
@@ -108,3 +110,9 @@ def until(page: Page, condition: str, argument: Any = None, seconds: float = 15)
             return
         page.wait_for_timeout(50)
     raise AssertionError(f"never came true: {condition}")
+
+
+def apart(work: Callable[[], T]) -> T:
+    """In a thread: Playwright refuses a second loop where the tests' own browser has one already."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(work).result()

@@ -15,6 +15,7 @@ from bundler.measure.tensor import Tensor
 
 from ..cli import Ran, configure, run
 from ..dist import assemble, outputs
+from .conftest import apart
 from .project import ROOT
 
 pytestmark = [pytest.mark.browser]
@@ -93,10 +94,15 @@ def figure(bench: dict[str, Any], key: str) -> float:
 
 def test_the_page_computes_what_native_onnxruntime_does(project: Path, tmp_path: Path) -> None:
     feeds = np.linspace(-1, 1, 64, dtype=np.float32)[None]
-    with browsing(str(project / "dist"), root=str(project)) as browser:
-        name = browser.manifest.entries["a"].variants[0].inputs[0].name
-        sample = {name: Tensor("float32", feeds.shape, feeds.tobytes())}
-        [found] = browser.outputs("a", [sample], variant="fp32")
+
+    def run_it() -> tuple[str, dict[str, Tensor]]:
+        with browsing(str(project / "dist"), root=str(project)) as browser:
+            name = browser.manifest.entries["a"].variants[0].inputs[0].name
+            sample = {name: Tensor("float32", feeds.shape, feeds.tobytes())}
+            [found] = browser.outputs("a", [sample], variant="fp32")
+        return name, found
+
+    name, found = apart(run_it)
     native = outputs(assemble(project / "dist", tmp_path / "native", "a", "fp32"), {name: feeds})
     assert found.keys() == native.keys()
     for key, tensor in found.items():

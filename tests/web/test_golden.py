@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from bundler.measure.browser import browsing
 from bundler.measure.tensor import Tensor
 from tests.cli import Ran, run
 
-from .conftest import ROOT
+from .conftest import ROOT, apart
 
 pytestmark = [pytest.mark.browser]
 
@@ -84,8 +83,7 @@ def on_webgpu(root: Path, variant: str | None = None) -> float:
             (found,) = browser.outputs("net", [{"x": x}], variant=variant, device="webgpu")
         return found["y"]
 
-    with ThreadPoolExecutor(1) as thread:  # Playwright refuses a second loop where the other tests' browser has its own
-        return float(np.frombuffer(thread.submit(ask).result().data, np.float32)[7])
+    return float(np.frombuffer(apart(ask).data, np.float32)[7])
 
 
 def check(root: Path, *more: str) -> tuple[Ran, Any]:
