@@ -28,10 +28,10 @@ VERBS: dict[str, str] = {
     "init": "Write a model.config.py for the models found here.",
     "inspect": "Show a model, a chunk plan, a manifest or an output folder.",
     "preview": "Serve an output folder exactly as production should.",
+    "report": "Write one HTML page: bytes by layer, trade-offs, steps, history.",
     "serve": "Watch, and serve the app with models that are swapped in place.",
     "watch": "Build, and build again whenever something changes.",
     "why": "Say why a tensor, a chunk or an operator is in the output, and who shares it.",
-    "report": "Write one HTML page: bytes by layer, trade-offs, steps, history.",
 }
 
 

@@ -247,9 +247,20 @@ from bundler.config.options import Range
 @dataclass(frozen=True)
 class Shrink:
     name: ClassVar[str] = "shrink"
+    version: ClassVar[str] = "1"
+    tools: ClassVar[tuple[str, ...]] = ()
+    max_error: ClassVar[float] = 0.1
+    min_cosine: ClassVar[float] = 0.9
+    warn_cosine: ClassVar[float] = 0.99
     bits: Annotated[int, Range(2, 8)]
     groups: Literal[32, 64] = 32
     share: float | None = None
+    def reads(self): return ()
+    def apply(self, model, context): return model
+
+@dataclass(frozen=True)
+class Half:
+    name: ClassVar[str] = "half"
     def apply(self, model, context): return model
 """
 
@@ -259,7 +270,9 @@ def plugin(app: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     site = app / "site"
     (site / "acme_loaders-1.0.dist-info").mkdir(parents=True)
     (site / "acme_loaders-1.0.dist-info/METADATA").write_text("Name: acme-loaders\nVersion: 1.0\n")
-    points = "[mbundle.loaders]\nshrink = acme_loaders:Shrink\nbroken = acme_loaders:Missing\n"
+    points = (
+        "[mbundle.loaders]\nshrink = acme_loaders:Shrink\nbroken = acme_loaders:Missing\nhalf = acme_loaders:Half\n"
+    )
     (site / "acme_loaders-1.0.dist-info/entry_points.txt").write_text(points)
     (site / "acme_loaders.py").write_text(PLUGIN)
     monkeypatch.setenv("PYTHONPATH", str(site))
@@ -299,9 +312,16 @@ def test_options_of_an_installed_loader_are_checked(plugin: Path, call: str, cod
 
 def test_an_installed_loader_that_does_not_load(plugin: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        load_config(plugged(plugin, "broken()", "broken"))
+        load_config(plugged(plugin, "missing()", "missing"))
     (found,) = caught.value.problems
     assert (found.code, found.file, found.line) == ("MB123", "model.config.py", 2)
+
+
+def test_an_installed_loader_that_lacks_what_a_chain_asks_for(plugin: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(plugged(plugin, "half()", "half"))
+    (found,) = caught.value.problems
+    assert (found.code, "max_error, min_cosine, reads, tools, version and warn_cosine" in found.what) == ("MB123", True)
 
 
 @pytest.mark.parametrize(

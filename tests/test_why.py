@@ -83,3 +83,11 @@ def test_people_read_it_at_80_columns_and_a_slip_is_mended(built: Path) -> None:
         assert max(map(len, shown.splitlines())) <= 80
     wrong = run(built, "why", "MatMulInteger8")
     assert (wrong.status, "MB530" in wrong.stderr, "Did you mean MatMulInteger" in wrong.stderr) == (2, True, True)
+
+
+def test_it_looks_where_the_config_builds(app: Path) -> None:
+    configure(app, TWO, 'output=Output(dir="public/models")')
+    none = run(app, "why", "bytes")
+    assert (none.status, "error[MB197]" in none.stderr) == (2, True), none.stderr
+    run(app, "build").ok()
+    assert why(app, "w0") == run(app, "why", "w0", "--json", "--dist", "public/models").ok().json

@@ -7,8 +7,8 @@ from ._diagnostic import Diagnostic
 REPORT: dict[str, Diagnostic] = {
     "MB197": Diagnostic(
         "nothing to report on",
-        "`mbundle report` shows an output folder: what a build wrote.",
-        "Run `mbundle build` first, or name an output folder: `mbundle report dist`.",
+        "`mbundle report` and `mbundle why` look at an output folder: what a build wrote.",
+        "Run `mbundle build` first, or name an output folder: `mbundle report dist`, `mbundle why --dist dist`.",
     ),
     "MB198": Diagnostic(
         "report not written",

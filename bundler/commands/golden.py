@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ..errors import InputError, Problem
+from ..report.machine import print_json
 from ..report.problems import print_problems
 from ..report.progress import Progress
 from ..report.style import stderr_style
@@ -43,7 +44,7 @@ def record(entries: tuple[str, ...], config: str, mode: str, as_json: bool) -> N
         finally:
             process.stop()
     if as_json:
-        _print({"ok": True, "entries": rows, "warnings": [warning.as_json() for warning in warnings]})
+        print_json({"ok": True, "entries": rows, "warnings": [warning.as_json() for warning in warnings]})
         return
     for row in rows:
         state = "written" if row["written"] else "unchanged"
@@ -120,7 +121,7 @@ def _report(rows: dict[str, Any], warnings: list[Problem], wrong: list[Problem],
 
     if as_json:
         told = {"warnings": [one.as_json() for one in warnings], "problems": [one.as_json() for one in wrong]}
-        _print({"ok": not wrong, "entries": rows} | told)
+        print_json({"ok": not wrong, "entries": rows} | told)
     else:
         sys.stderr.write("\n".join(golden_lines(rows, stderr_style())) + "\n")
     _tell([*warnings, *wrong])
@@ -130,9 +131,3 @@ def _tell(problems: list[Problem]) -> None:
     if problems:
         sys.stderr.write("\n")
         print_problems(problems)
-
-
-def _print(value: dict[str, Any]) -> None:
-    import orjson
-
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")

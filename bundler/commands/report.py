@@ -9,7 +9,7 @@ from typing import Any, Literal
 import click
 
 from ..catalogue import problem
-from ..errors import OutputError, UsageError
+from ..errors import OutputError
 
 Format = Literal["html", "md", "json"]
 _MARK = b"mbundle report"
@@ -34,9 +34,10 @@ def report(
     from .. import process
     from ..report.page.collect import collect
     from ..report.progress import Progress
+    from .folder import configured
 
     form = "json" if as_json else form
-    folder, budgets = (dist, {}) if dist else _configured(config)
+    folder, budgets = (dist, {}) if dist else configured(config)
     try:
         with Progress(quiet=form != "html" and output is None) as progress, progress.span("reading graphs"):
             data = collect(folder, budgets, history)
@@ -46,22 +47,6 @@ def report(
         _page(data, output or "mbundle-report.html", show)
     else:
         _text(data, form, output)
-
-
-def _configured(config: str) -> tuple[str, dict[str, Any]]:
-    """The output folder and the budgets that the config names; `dist` where there is no config."""
-    if not os.path.isfile(config):
-        if os.path.isdir("dist"):
-            return "dist", {}
-        what = f"There is no {config} and no dist folder here."
-        raise UsageError(problem("MB197", what))
-    from ..config.load import load_config
-
-    settings = load_config(config, "production", "build")
-    found = os.path.relpath(settings.output.dir)
-    if not os.path.isfile(os.path.join(found, "model-manifest.json")):
-        raise UsageError(problem("MB197", "Nothing has been built into the output folder yet.", file=found))
-    return found, {entry.name: entry.budget for entry in settings.entries if entry.budget is not None}
 
 
 def _page(data: dict[str, Any], path: str, show: bool) -> None:

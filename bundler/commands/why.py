@@ -1,4 +1,4 @@
-"""`mbundle why`: why something is in the output. Never runs a config."""
+"""`mbundle why`: why something is in the output."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import click
 
 @click.command()
 @click.argument("thing", metavar="TENSOR|CHUNK|OPERATOR|bytes")
-@click.option("--dist", default="dist", show_default=True, help="The output folder.")
+@click.option("--dist", metavar="DIR", help="The output folder; no config is run then.")
+@click.option("--config", "-c", default="model.config.py", show_default=True, help="Names the output folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object to stdout.")
-def why(thing: str, dist: str, as_json: bool) -> None:
+def why(thing: str, dist: str | None, config: str, as_json: bool) -> None:
     """Say why a tensor, a chunk or an operator is in the output, who shares it, or where all the bytes are.
 
     A tensor by its name or a part of it, a chunk by its file name or how that begins, an operator as `MatMul`.
@@ -20,18 +21,19 @@ def why(thing: str, dist: str, as_json: bool) -> None:
     from .. import process
     from ..measure.why import read_output
     from ..measure.why import why as answer_of
+    from ..report.machine import print_json
     from ..report.style import style_for
     from ..report.why import why_lines
+    from .folder import configured
 
+    folder = dist or configured(config)[0]
     process.warm(("onnx", "bundler.graph.contents"))
     try:
-        answer = answer_of(read_output(dist, _root(dist)), thing)
+        answer = answer_of(read_output(folder, _root(folder)), thing)
     finally:
         process.stop()
     if as_json:
-        import orjson
-
-        sys.stdout.write(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode() + "\n")
+        print_json(answer)
     else:
         sys.stdout.write("\n".join(why_lines(answer, style_for(sys.stdout))) + "\n")
 

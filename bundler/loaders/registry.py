@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "mbundle.loaders"
+_MEMBERS = ("name", "version", "tools", "max_error", "min_cosine", "warn_cosine", "reads")
+"""Of `base.Loader`, what the chain asks every loader for."""
 
 
 def names() -> list[str]:
@@ -70,9 +72,14 @@ def suggestion(name: str) -> str:
 
 
 def _accepted(found: object, point: EntryPoint) -> type:
-    if isinstance(found, type) and dataclasses.is_dataclass(found) and hasattr(found, "apply"):
-        return found
-    raise ConfigError(problem("MB123", f"The loader `{point.name}` ({point.value}) is not a dataclass with `apply`."))
+    who = f"The loader `{point.name}` ({point.value})"
+    if not (isinstance(found, type) and dataclasses.is_dataclass(found) and hasattr(found, "apply")):
+        raise ConfigError(problem("MB123", f"{who} is not a dataclass with `apply`."))
+    missing = [member for member in _MEMBERS if not hasattr(found, member)]
+    if missing:
+        fix = "Give it those members; `bundler.loaders.base.Loader` says what each is for."
+        raise ConfigError(problem("MB123", f"{who} lacks {listing(missing, 'and')}.", fix=fix))
+    return found
 
 
 def _plugins() -> dict[str, EntryPoint]:

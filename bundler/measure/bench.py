@@ -189,7 +189,7 @@ class Bench:
 
 
 def _figure(key: str, samples: Sequence[float]) -> dict[str, Any]:
-    """On an uneven machine rounds differ, and whole benchmarks differ by more than the calibrated margin."""
+    """On an uneven machine rounds differ, and whole benchmarks differ by more than the margin."""
     found, margin = interval(samples), METRICS[key].margin
     wide = found.widened(max(margin, found.spread) if margin else 0.0)
     return {"value": found.value, "low": wide.low, "high": wide.high, "samples": list(samples)}

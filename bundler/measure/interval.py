@@ -2,7 +2,7 @@
 
 The value is the median. Its interval comes from order statistics, which need no assumption about how measurements are
 distributed: of n visits the k-th smallest and k-th largest, with the largest k that still covers the median in 93
-of 100 cases (so the smallest and largest of 5). A margin, calibrated for each figure (`metrics.py`), widens it by what
+of 100 cases (so the smallest and largest of 5). A margin for each figure (`metrics.py`) widens it by what
 differs between two benchmarks and not between two visits of one: which core, how warm, what else runs.
 """
 

@@ -83,7 +83,7 @@ def _closing(bench: Row, style: Style) -> Iterator[str]:
     settings = bench["settings"]
     count, warmup, runs = settings["rounds"], settings["warmup"], settings["runs"]
     slow = [
-        settings["network"] or "no network limit",
+        settings["network"] or "No network limit",
         *([f"CPU {settings['cpu']:g}x slower"] if settings["cpu"] != 1 else []),
     ]
     yield style.dim(f"Medians of {plural(count, 'round')}, all in turn. A visit on an empty profile, a second one with")

@@ -21,6 +21,11 @@ export function showNumber(value) {
   return value === null || value === undefined ? "–" : String(Number(value.toPrecision(4)));
 }
 
+/** Variants differ in the fifth digit, and so do the ticks of an axis between them. */
+function showScore(value) {
+  return value === null || value === undefined ? "–" : String(Number(value.toPrecision(6)));
+}
+
 export function showChange(before, after) {
   if (!before || after === null || after === undefined || before === after) return "";
   const percent = Math.round((100 * (after - before)) / before);
@@ -36,8 +41,8 @@ export const FIGURES = {
   bytes: { title: "size", show: showBytes },
   firstLoadBytes: { title: "first load", show: showBytes },
   wireBytes: { title: "bytes, first visit", show: showBytes },
-  accuracy: { title: "accuracy", show: showNumber },
-  cosine: { title: "cosine with the source", show: showNumber },
+  accuracy: { title: "accuracy", show: showScore },
+  cosine: { title: "cosine with the source", show: showScore },
   latencyMs: { title: "inference", show: showMs },
   p95Ms: { title: "inference, p95", show: showMs },
   loadMs: { title: "cold load", show: showMs },
