@@ -270,10 +270,9 @@ def plugin(app: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     site = app / "site"
     (site / "acme_loaders-1.0.dist-info").mkdir(parents=True)
     (site / "acme_loaders-1.0.dist-info/METADATA").write_text("Name: acme-loaders\nVersion: 1.0\n")
-    points = (
-        "[mbundle.loaders]\nshrink = acme_loaders:Shrink\nbroken = acme_loaders:Missing\nhalf = acme_loaders:Half\n"
-    )
-    (site / "acme_loaders-1.0.dist-info/entry_points.txt").write_text(points)
+    points = [f"{name} = acme_loaders:{name.title()}" for name in ("shrink", "missing", "half")]
+    text = "\n".join(["[mbundle.loaders]", *points, ""])
+    (site / "acme_loaders-1.0.dist-info/entry_points.txt").write_text(text)
     (site / "acme_loaders.py").write_text(PLUGIN)
     monkeypatch.setenv("PYTHONPATH", str(site))
     return app
