@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
@@ -22,25 +21,18 @@ def why(thing: str, dist: str | None, config: str, as_json: bool) -> None:
     from ..measure.why import read_output
     from ..measure.why import why as answer_of
     from ..report.machine import print_json
+    from ..report.page.facts import project_of
     from ..report.style import style_for
     from ..report.why import why_lines
     from .folder import configured
 
     folder = dist or configured(config)[0]
-    process.warm(("onnx", "bundler.graph.contents"))
+    process.warm(("onnx", "bundler.graph.anatomy"))
     try:
-        answer = answer_of(read_output(folder, _root(folder)), thing)
+        answer = answer_of(read_output(folder, project_of(folder)), thing)
     finally:
         process.stop()
     if as_json:
         print_json(answer)
     else:
         sys.stdout.write("\n".join(why_lines(answer, style_for(sys.stdout))) + "\n")
-
-
-def _root(dist: str) -> str:
-    """The project: the nearest folder above the output that a build has worked in."""
-    folder = os.path.dirname(os.path.abspath(dist))
-    while not os.path.isdir(os.path.join(folder, ".mbundle")) and os.path.dirname(folder) != folder:
-        folder = os.path.dirname(folder)
-    return folder

@@ -1,7 +1,7 @@
-"""What each tensor of a graph file is for: the node that uses it, its type and where its bytes lie.
+"""What each tensor of a graph file is for: the nodes that use it, its type and where its bytes lie.
 
 For graph files that a build emitted, whose external data is chunks elsewhere: nothing but the graph is opened.
-Runs in a child process.
+`anatomy_of` is for the main process and runs `anatomy` in a child.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from .. import process
 from ..catalogue import problem
 from ..errors import InputError
 from .dtypes import DTYPES, nbytes
+from .operators import operator_name
 from .visit import bodies, nodes, tensors
 
 _CARRIERS = frozenset(
@@ -23,10 +25,13 @@ _CODES = frozenset({"int8", "uint8", "int4", "uint4"})
 _SCALERS = frozenset({"Mul", "Sub"})
 """What turns stored integers into numbers where there is no DequantizeLinear for them."""
 _HOPS = 8
+_SECONDS = 120.0
 
 
 class Part(NamedTuple):
-    """One tensor. `path` "" and `offset` 0: its bytes are in the graph file itself. `node`, `op`: its first use."""
+    """One tensor. `path` "" and `offset` 0: its bytes are in the graph file itself. `node`, `op`: its first use.
+
+    `users`: the operators of all nodes that read it, once for each node."""
 
     name: str
     dtype: str
@@ -36,6 +41,7 @@ class Part(NamedTuple):
     offset: int
     node: str
     op: str
+    users: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,13 @@ class Anatomy:
     nodes: int
     ops: tuple[tuple[str, int], ...]
     parts: tuple[Part, ...]
+
+
+def anatomy_of(path: str, label: str) -> Anatomy:
+    """Of the graph file at `path`, read in a child: MbundleError when it is none, or takes the child down."""
+    limits = process.Limits(memory=2 << 30, wall=_SECONDS)
+    found: Anatomy = process.run("bundler.graph.anatomy:anatomy", path, limits=limits, label=label)
+    return found
 
 
 def anatomy(path: str) -> Anatomy:
@@ -74,19 +87,19 @@ def _nodes(model: Any) -> Iterator[Any]:
 
 
 def _op(node: Any) -> str:
-    return f"{node.domain}::{node.op_type}" if node.domain not in ("", "ai.onnx") else str(node.op_type)
+    return operator_name("" if node.domain == "ai.onnx" else node.domain, node.op_type)
 
 
-def _uses(model: Any) -> dict[str, Any]:
-    """Value -> the first node that reads it."""
-    found: dict[str, Any] = {}
+def _uses(model: Any) -> dict[str, list[Any]]:
+    """Value -> the nodes that read it."""
+    found: dict[str, list[Any]] = {}
     for node in _nodes(model):
-        for name in node.input:
-            found.setdefault(name, node)
+        for name in dict.fromkeys(node.input):
+            found.setdefault(name, []).append(node)
     return found
 
 
-def _part(site: Any, uses: dict[str, Any]) -> Part | None:
+def _part(site: Any, uses: dict[str, list[Any]]) -> Part | None:
     tensor = site.tensor
     dtype = DTYPES.get(tensor.data_type)
     if dtype is None:
@@ -100,20 +113,25 @@ def _part(site: Any, uses: dict[str, Any]) -> Part | None:
     size = sum(map(len, tensor.string_data)) if dtype.bits == 0 else nbytes(dtype, shape)
     where = (places.get("location", ""), _number(places.get("offset", "0")))
     node, op = (user.name, _op(user)) if user is not None else ("", "")
-    return Part(name, dtype.name, shape, max(size, 0), *where, node, op)
+    readers = [owner] if owner is not None and not constant else uses.get(name, [])
+    return Part(name, dtype.name, shape, max(size, 0), *where, node, op, tuple(map(_op, readers)))
 
 
-def _user(name: str, uses: dict[str, Any], scaled: bool) -> Any:
-    user = uses.get(name)
+def _user(name: str, uses: dict[str, list[Any]], scaled: bool) -> Any:
+    user = _first(name, uses)
     for _ in range(_HOPS):
         carries = user is not None and (user.op_type in _CARRIERS or (scaled and user.op_type in _SCALERS))
         if user is None or not carries or not user.output:
             return user
-        further = uses.get(user.output[0])
+        further = _first(user.output[0], uses)
         if further is None:
             return user
         user = further
     return user
+
+
+def _first(name: str, uses: dict[str, list[Any]]) -> Any:
+    return next(iter(uses.get(name, ())), None)
 
 
 def _number(text: str) -> int:

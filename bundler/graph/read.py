@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..catalogue import problem
+from ..config.schema import BuildConfig, EntrySpec
 from ..errors import InputError
 from .convert import convert
 from .external import ExternalFiles
@@ -45,6 +46,13 @@ class ReadPolicy:
     external_ops: tuple[str, ...] = ()
     max_opset: int = 22
     max_ir: int = 10
+
+    @classmethod
+    def of(cls, config: BuildConfig, entry: EntrySpec, scratch: str) -> ReadPolicy:
+        """As the config says for the source of one entry."""
+        output = config.output
+        limits = (output.max_opset, output.max_ir_version)
+        return cls(config.root, scratch, entry.allow_external, entry.external_ops, *limits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,32 +1,42 @@
-"""An emitted variant put together again as an .onnx file with external data, for native onnxruntime."""
+"""An emitted variant put together again as an .onnx file with external data, every file verified."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import shutil
+from collections.abc import Iterable
 
 from ..catalogue import problem
 from ..chunks import names
-from ..emit.manifest import Variant
+from ..chunks.placement import ChunkRef
+from ..emit.manifest import FileRef, Variant
 from ..errors import InputError
+
+GRAPH = "model.onnx"
+_BLOCK = 1 << 20
 
 
 def assemble(dist: str, variant: Variant, folder: str) -> str:
-    """The path of the graph file below the new `folder`. InputError MB422 when a file is missing."""
-    os.makedirs(folder)
+    """The path of the graph file in `folder`. InputError MB422: a file is missing, or not what the manifest says."""
+    os.makedirs(folder, exist_ok=True)
     assets = os.path.join(dist, names.ASSETS)
     for data in variant.data:
-        _join([os.path.join(assets, chunk.file) for chunk in data.chunks], os.path.join(folder, data.path))
-    path = os.path.join(folder, "model.onnx")
-    _join([os.path.join(assets, variant.graph.file)], path)
+        _join(assets, data.chunks, os.path.join(folder, data.path))
+    path = os.path.join(folder, GRAPH)
+    _join(assets, [variant.graph], path)
     return path
 
 
-def _join(parts: list[str], path: str) -> None:
+def _join(assets: str, parts: Iterable[ChunkRef | FileRef], path: str) -> None:
     with open(path, "xb") as out:
         for part in parts:
+            source, sha = os.path.join(assets, part.file), hashlib.sha256()
             try:
-                with open(part, "rb") as file:
-                    shutil.copyfileobj(file, out, 1 << 20)
+                with open(source, "rb") as file:
+                    while block := file.read(_BLOCK):
+                        sha.update(block)
+                        out.write(block)
             except OSError as error:
-                raise InputError(problem("MB422", f"A file that it names: {error.strerror}.", file=part)) from error
+                raise InputError(problem("MB422", f"A file that it names: {error.strerror}.", file=source)) from error
+            if sha.hexdigest() != part.sha256:
+                raise InputError(problem("MB422", f"{part.file} is not what the manifest says.", file=assets))

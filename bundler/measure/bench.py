@@ -18,7 +18,7 @@ from ..emit.manifest import Manifest, read_manifest
 from ..errors import MbundleError, UsageError, printable
 from ..process import Limits
 from ..report.progress import Progress
-from .assemble import assemble
+from .assemble import GRAPH, assemble
 from .browser import browsing
 from .interval import interval
 from .metrics import METRICS
@@ -116,7 +116,7 @@ class Bench:
                 paths[name, None] = self.wish.sources[name].source_path
             for index, one in enumerate(self.manifest.entries[name].variants):
                 folder = os.path.join(scratch, "native", stem(name), str(index))
-                made = os.path.join(folder, "model.onnx") if index == 0 else assemble(self.wish.dist, one, folder)
+                made = os.path.join(folder, GRAPH) if index == 0 else assemble(self.wish.dist, one, folder)
                 paths[name, one.name] = made
 
         def measure(subject: Subject, feeds: Feeds) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """An output folder in a browser: served as production should serve it, an entry loaded and run in a page of ours.
 
 with browsing("dist", root=".") as browser:
-    outputs = browser.outputs("icons", [feeds], variant="q8", device="wasm")
+    outputs, info = browser.run("icons", [feeds], variant="q8", device="wasm")
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ class Browser:
     base: str
     scratch: str
     gpu: Gpu = "none"
-    """What `outputs` asks for when its device is webgpu, and `adapter` tells about."""
+    """What `run` asks for when its device is webgpu, and `adapter` tells about."""
     sent: list[Sent] = field(default_factory=list)
     _files: int = 0
 
-    def outputs(
+    def run(
         self,
         entry: str,
         samples: Sequence[Feeds],
@@ -63,8 +63,9 @@ class Browser:
         variant: str | None = None,
         device: Device = "wasm",
         threads: int = 1,
-    ) -> list[Feeds]:
-        """What the emitted runtime computes for each of `samples`, in a fresh profile. MbundleError MB512-MB514."""
+    ) -> tuple[list[Feeds], dict[str, Any]]:
+        """What the emitted runtime computes for each of `samples` in a fresh profile, and its `model.info`: where it
+        ran may be another device, to which a runtime falls back by itself. MbundleError MB512-MB514."""
         wish = {
             "way": "emitted",
             "options": self.options(entry, variant, device, threads),
@@ -73,7 +74,7 @@ class Browser:
         gpu = self.gpu if device == "webgpu" else "none"
         with profile() as folder, self.page(folder, gpu=gpu) as page:
             got = call(page, "outputs", wish, entry)
-        return [{row["name"]: _tensor(row) for row in sample} for sample in got["outputs"]]
+        return [{row["name"]: _tensor(row) for row in sample} for sample in got["outputs"]], got["info"]
 
     def options(self, entry: str, variant: str | None, device: Device, threads: int) -> dict[str, Any]:
         """As `templates/bench/ways.js` takes them. UsageError MB514 for what the manifest does not have."""

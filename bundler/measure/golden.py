@@ -17,7 +17,6 @@ from .. import process
 from ..cache import atomic
 from ..cache.location import WORK_FOLDER
 from ..catalogue import problem
-from ..chunks import names
 from ..config.schema import BuildConfig, EntrySpec, GoldenSpec
 from ..emit import verdicts
 from ..emit.manifest import PROVIDERS, Manifest, Provider, Variant, read_manifest
@@ -234,7 +233,7 @@ class _Run:
             tempfile.TemporaryDirectory(dir=self.scratch) as folder,
         ):
             arguments = (variant, self._golden(entry), self._outputs(entry, name, "native"), folder)
-            failed = self._child("run_emitted", os.path.join(self.config.output.dir, names.ASSETS), *arguments)
+            failed = self._child("run_emitted", self.config.output.dir, *arguments)
         self._note(entry, name, "native", failed, None)
 
     def provider(self, browser: Browser, adapter: Row | None, entry: str, name: str, provider: Provider) -> None:

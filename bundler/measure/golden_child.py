@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
@@ -25,9 +24,9 @@ from ..loaders.verify.measured import evaluate
 from ..loaders.verify.measured import recorded as columns
 from ..loaders.verify.metric import Metric
 from ..loaders.verify.metrics import NAMED
+from .assemble import assemble
 from .tensor import WIDTHS, Feeds, Tensor
 
-_BLOCK = 1 << 20
 _TELLING = ("top1", "top5")
 """Named metrics that are shown beside the one that was asked for, where they mean anything."""
 
@@ -64,7 +63,7 @@ def _given(
         return golden.path, "file"
 
 
-def run_emitted(assets: str, variant: Variant, golden: str, found: str, folder: str) -> str:
+def run_emitted(dist: str, variant: Variant, golden: str, found: str, folder: str) -> str:
     """Runs the emitted files in native onnxruntime on every sample; outputs go to `found`. Why it failed, or ""."""
     import onnxruntime
 
@@ -74,7 +73,7 @@ def run_emitted(assets: str, variant: Variant, golden: str, found: str, folder: 
     options.intra_op_num_threads = os.cpu_count() or 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     try:
-        path = assemble(assets, variant, folder)
+        path = assemble(dist, variant, folder)
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         names = outputs_of(baseline, variant)
         with Writer(found) as writer:
@@ -86,26 +85,6 @@ def run_emitted(assets: str, variant: Variant, golden: str, found: str, folder: 
     except Exception as error:
         return first_line(error)
     return ""
-
-
-def assemble(assets: str, variant: Variant, folder: str) -> str:
-    """Puts graph and data files together as onnxruntime reads them, every file verified. InputError MB422."""
-    for data in variant.data:
-        with open(os.path.join(folder, data.path), "wb") as out:
-            for chunk in data.chunks:
-                out.write(_verified(assets, chunk.file, chunk.sha256))
-    path = os.path.join(folder, "graph.onnx")
-    with open(path, "wb") as out:
-        out.write(_verified(assets, variant.graph.file, variant.graph.sha256))
-    return path
-
-
-def _verified(assets: str, name: str, sha256: str) -> bytes:
-    with open(os.path.join(assets, name), "rb") as file:
-        content = file.read()
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise InputError(problem("MB422", f"{name} is not what the manifest says.", file=assets))
-    return content
 
 
 def outputs_of(baseline: Baseline, variant: Variant) -> tuple[str, ...]:

@@ -74,14 +74,7 @@ def _record(config: BuildConfig, entry: EntrySpec) -> dict[str, Any]:
 
 def read_source(config: BuildConfig, entry: EntrySpec, scratch: str) -> ReadResult:
     """The model that an entry is made from; what it needs besides its own files lies in `scratch`."""
-    policy = ReadPolicy(
-        root=config.root,
-        scratch=scratch,
-        allow=entry.allow_external,
-        external_ops=entry.external_ops,
-        max_opset=config.output.max_opset,
-        max_ir=config.output.max_ir_version,
-    )
+    policy = ReadPolicy.of(config, entry, scratch)
     limits = Limits.for_model(os.path.getsize(entry.source_path))
     target = "bundler.graph.read:read_model"
     label = f"reading {entry.name}"
@@ -95,11 +88,8 @@ def digests(files: Iterable[str]) -> dict[str, str]:
 
 
 def _digest(path: str) -> str:
-    sha = hashlib.sha256()
     with open(path, "rb") as file:
-        while block := file.read(_BLOCK):
-            sha.update(block)
-    return sha.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _install(partial: str, path: str) -> bool:

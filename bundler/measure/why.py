@@ -14,15 +14,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from .. import process
 from ..cache.location import WORK_FOLDER
 from ..catalogue import problem
 from ..chunks import names
 from ..chunks.placement import ChunkRef
 from ..emit.manifest import Variant, read_manifest
 from ..errors import UsageError, printable
-from ..graph.contents import Contents, Stored
-from ..process import Limits
+from ..graph.anatomy import Anatomy, Part, anatomy_of
 
 Row = dict[str, Any]
 _TOP = 10
@@ -32,7 +30,7 @@ _TOP = 10
 class Output:
     """`variants`: "entry/variant" -> what the manifest and its graph file say. `steps`: the same -> its loaders."""
 
-    variants: dict[str, tuple[Variant, Contents]]
+    variants: dict[str, tuple[Variant, Anatomy]]
     steps: dict[str, list[str]]
 
     @cached_property
@@ -52,9 +50,9 @@ class Output:
             chunk.file: chunk.nbytes for v, _ in self.variants.values() for d in v.data for chunk in d.chunks
         }
 
-    def chunks(self, name: str, tensor: Stored) -> list[ChunkRef]:
+    def chunks(self, name: str, tensor: Part) -> list[ChunkRef]:
         """The chunks that hold the tensor's bytes."""
-        data = next((one for one in self.variants[name][0].data if one.path == tensor.file), None)
+        data = next((one for one in self.variants[name][0].data if one.path == tensor.path), None)
         end = tensor.offset + tensor.nbytes
         return [c for c in (data.chunks if data else ()) if c.offset < end and tensor.offset < c.offset + c.nbytes]
 
@@ -62,19 +60,13 @@ class Output:
 def read_output(dist: str, root: str) -> Output:
     """InputError MB420-MB422 and what a child says of a graph file that is none."""
     manifest = read_manifest(dist)
+    assets = os.path.join(os.path.abspath(dist), names.ASSETS)
     variants = {
-        f"{entry}/{one.name}": (one, _contents(os.path.join(dist, names.ASSETS, one.graph.file), one))
+        f"{entry}/{one.name}": (one, anatomy_of(os.path.join(assets, one.graph.file), f"reading {one.graph.file}"))
         for entry, described in sorted(manifest.entries.items())
         for one in described.variants
     }
     return Output(variants, _steps(root))
-
-
-def _contents(path: str, variant: Variant) -> Contents:
-    limits = Limits.for_model(variant.graph.nbytes)
-    target = "bundler.graph.contents:read_contents"
-    found: Contents = process.run(target, os.path.abspath(path), limits=limits, label=f"reading {variant.graph.file}")
-    return found
 
 
 def _steps(root: str) -> dict[str, list[str]]:
@@ -98,10 +90,10 @@ def why(output: Output, thing: str) -> Row:
     files = [file for file in output.users if file == bare or (len(bare) >= 6 and file.startswith(bare))]
     if len(files) == 1:
         return _file(output, files[0])
-    ops = {op for _, contents in output.variants.values() for op, _ in contents.ops}
+    ops = {op for _, anatomy in output.variants.values() for op, _ in anatomy.ops}
     if thing in ops:
         return _op(output, thing)
-    known = {tensor.name for _, contents in output.variants.values() for tensor in contents.tensors}
+    known = {tensor.name for _, anatomy in output.variants.values() for tensor in anatomy.parts}
     near = sorted(name for name in known if thing.lower() in name.lower())
     if thing in known or len(near) == 1:
         return _tensor(output, thing if thing in known else near[0])
@@ -128,8 +120,8 @@ def _tensor(output: Output, name: str) -> Row:
     return {"kind": "tensor", "name": name, "places": places, "absent": absent}
 
 
-def _tensors(output: Output) -> Iterator[tuple[str, Stored]]:
-    return ((name, tensor) for name, (_, contents) in output.variants.items() for tensor in contents.tensors)
+def _tensors(output: Output) -> Iterator[tuple[str, Part]]:
+    return ((name, tensor) for name, (_, anatomy) in output.variants.items() for tensor in anatomy.parts)
 
 
 def _shared(output: Output, chunk: ChunkRef) -> Row:
@@ -140,20 +132,20 @@ def _file(output: Output, file: str) -> Row:
     """A chunk with the tensors in it, or a graph file with the operators in it."""
     row: Row = {"kind": "chunk", "file": file, "bytes": output.sizes[file], "users": output.users[file]}
     first = output.users[file][0]
-    variant, contents = output.variants[first]
+    variant, anatomy = output.variants[first]
     if variant.graph.file == file:
-        inline = sum(tensor.nbytes for tensor in contents.tensors if not tensor.file)
-        return row | {"graph": True, "ops": dict(contents.ops), "inline": inline, "tensors": []}
+        inline = sum(tensor.nbytes for tensor in anatomy.parts if not tensor.path)
+        return row | {"graph": True, "ops": dict(anatomy.ops), "inline": inline, "tensors": []}
     held: dict[str, Row] = {}
     for name in output.users[file]:
-        for tensor in output.variants[name][1].tensors:
+        for tensor in output.variants[name][1].parts:
             for chunk in output.chunks(name, tensor):
                 if chunk.file == file:
                     held.setdefault(tensor.name, _held(output, name, tensor, chunk))
     return row | {"graph": False, "tensors": sorted(held.values(), key=lambda one: (-one["bytes"], one["name"]))}
 
 
-def _held(output: Output, name: str, tensor: Stored, chunk: ChunkRef) -> Row:
+def _held(output: Output, name: str, tensor: Part, chunk: ChunkRef) -> Row:
     start, end = max(chunk.offset, tensor.offset), min(chunk.offset + chunk.nbytes, tensor.offset + tensor.nbytes)
     told = {
         "name": tensor.name,
@@ -166,9 +158,9 @@ def _held(output: Output, name: str, tensor: Stored, chunk: ChunkRef) -> Row:
 
 def _op(output: Output, op: str) -> Row:
     places = []
-    for name, (_, contents) in output.variants.items():
-        count = dict(contents.ops).get(op, 0)
-        read = [tensor for tensor in contents.tensors if op in tensor.users]
+    for name, (_, anatomy) in output.variants.items():
+        count = dict(anatomy.ops).get(op, 0)
+        read = [tensor for tensor in anatomy.parts if op in tensor.users]
         steps = output.steps.get(name, [])
         if count:
             top = sorted(read, key=lambda one: -one.nbytes)[:_TOP]
@@ -189,16 +181,16 @@ def _brought(output: Output, having: set[str]) -> list[str]:
 
 def _bytes(output: Output) -> Row:
     rows = []
-    for name, (variant, contents) in output.variants.items():
+    for name, (variant, anatomy) in output.variants.items():
         files = {file for file, users in output.users.items() if name in users}
         shared = sum(output.sizes[file] for file in files if len(output.users[file]) > 1)
         total = sum(output.sizes[file] for file in files)
         kinds: Counter[str] = Counter()
         readers: Counter[str] = Counter()
-        for tensor in contents.tensors:
+        for tensor in anatomy.parts:
             kinds[tensor.dtype] += tensor.nbytes
             readers[tensor.users[0] if tensor.users else "nobody"] += tensor.nbytes
-        largest = sorted(contents.tensors, key=lambda one: (-one.nbytes, one.name))[:_TOP]
+        largest = sorted(anatomy.parts, key=lambda one: (-one.nbytes, one.name))[:_TOP]
         rows.append({
             "variant": name, "bytes": total, "graph": variant.graph.nbytes, "shared": shared,
             "dtypes": dict(kinds.most_common()), "readers": dict(readers.most_common()),

@@ -36,7 +36,7 @@ def _read(job: Job, entry: EntrySpec) -> ReadResult:
         result: ReadResult = process.run(
             "bundler.graph.read:read_model",
             entry.source_path,
-            _policy(job, entry),
+            ReadPolicy.of(job.config, entry, job.store.scratch("read")),
             limits=Limits.for_model(nbytes),
             label=f"reading {entry.name}",
             tmp=job.scratch,
@@ -54,17 +54,6 @@ def _read(job: Job, entry: EntrySpec) -> ReadResult:
             tmp=job.scratch,
         )
     return result
-
-
-def _policy(job: Job, entry: EntrySpec) -> ReadPolicy:
-    return ReadPolicy(
-        root=job.config.root,
-        scratch=job.store.scratch("read"),
-        allow=entry.allow_external,
-        external_ops=entry.external_ops,
-        max_opset=job.config.output.max_opset,
-        max_ir=job.config.output.max_ir_version,
-    )
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def on_webgpu(root: Path, variant: str | None = None) -> float:
         with browsing(str(root / "dist"), root=str(root), gpu="software") as browser:
             if browser.adapter() is None:
                 pytest.skip("no WebGPU here")
-            (found,) = browser.outputs("net", [{"x": x}], variant=variant, device="webgpu")
+            (found,), _ = browser.run("net", [{"x": x}], variant=variant, device="webgpu")
         return found["y"]
 
     return float(np.frombuffer(apart(ask).data, np.float32)[7])

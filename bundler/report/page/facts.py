@@ -34,7 +34,7 @@ class Facts:
 
 def gather(dist: str, history: str | None = None) -> Facts:
     """The facts of the project whose last build wrote `dist`: the nearest folder above it that has a work folder."""
-    root = next(_projects(os.path.abspath(dist)), "")
+    root = project_of(dist)
     work = os.path.join(root, WORK_FOLDER)
     past = history or (os.path.join(work, "history.jsonl") if root else "")
     if not root:
@@ -60,12 +60,14 @@ def digest_of(dist: str) -> str:
         return ""
 
 
-def _projects(dist: str) -> Iterator[str]:
-    folder = dist
+def project_of(dist: str) -> str:
+    """The nearest folder above the output that a build has worked in; "" when there is none."""
+    folder = os.path.abspath(dist)
     while os.path.dirname(folder) != folder:
         folder = os.path.dirname(folder)
         if os.path.isdir(os.path.join(folder, WORK_FOLDER)):
-            yield folder
+            return folder
+    return ""
 
 
 def _object(path: str) -> dict[str, Any]:

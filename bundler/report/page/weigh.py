@@ -7,14 +7,12 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from ... import process
 from ...chunks import names
 from ...emit.manifest import Variant
 from ...errors import MbundleError
-from ...graph.anatomy import Anatomy, Part
+from ...graph.anatomy import Anatomy, Part, anatomy_of
 from .layers import layer_path
 
-SECONDS = 120.0
 INSIDE = "graph file"
 """The "chunk" of tensors that the graph file itself holds."""
 
@@ -22,9 +20,8 @@ INSIDE = "graph file"
 def weigh(dist: str, variant: Variant, label: str) -> dict[str, Any]:
     """{"nodes", "ops", "tensors", "note"}: tensors as rows, heaviest first. Bytes that two tensors share count once."""
     path = os.path.abspath(os.path.join(dist, names.ASSETS, variant.graph.file))
-    limits = process.Limits(memory=2 << 30, wall=SECONDS)
     try:
-        found: Anatomy = process.run("bundler.graph.anatomy:anatomy", path, limits=limits, label=label)
+        found = anatomy_of(path, label)
     except MbundleError as error:
         return {"nodes": None, "ops": {}, "tensors": [], "note": error.problems[0].what}
     rows = sorted(_rows(variant, found), key=lambda row: (-row["bytes"], row["name"]))
