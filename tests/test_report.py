@@ -19,7 +19,7 @@ from .cli import ROOT, configure, run
 
 ENTRIES = """
     "small": Entry(source="models/a.onnx", use=[simplify()], variants={"q8": [quantize_dynamic()], "fp32": []},
-                   budget=Budget(size="1 kB")),
+                   budget=Budget(size="1 kB", latency_p95="50 ms", load="2 s")),
     "twin": Entry(source="models/b.onnx"),
 """
 
@@ -53,7 +53,7 @@ def test_every_byte_is_told(built: Path) -> None:
     q8, fp32 = small["variants"]
     assert {row["dtype"] for row in q8["tensors"]} >= {"float32", "int8"}
     assert {row["op"] for row in fp32["tensors"] if row["bytes"] > 4096} <= {"MatMul", "Gemm"}
-    assert small["budget"] == {"bytes": 1000}
+    assert small["budget"] == {"bytes": 1000, "p95Ms": 50, "loadMs": 2000}
     assert [step["step"] for step in q8["steps"]] == ["simplify", "quantize_dynamic"]
     assert sum(q8["steps"][-1]["weights"].values()) < sum(small["source"]["weights"].values())
     assert "MatMulInteger" in q8["steps"][-1]["ops"]
@@ -70,6 +70,12 @@ def test_a_folder_alone_is_enough(built: Path, tmp_path: Path) -> None:
     text = run(tmp_path / "elsewhere", "report", "dist", "--format", "md").ok().stdout
     assert "| `q8`" in text
     assert "`mbundle bench` fills: waterfall." in text
+
+
+def test_a_named_folder_has_the_budgets_of_the_baseline(built: Path) -> None:
+    run(built, "check", "--update", "--no-bench")
+    of_config, of_baseline = reported(built), reported(built, "dist")
+    assert of_baseline["entries"][0]["budget"] == of_config["entries"][0]["budget"] != {}
 
 
 @pytest.mark.parametrize(

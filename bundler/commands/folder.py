@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..catalogue import problem
+from ..emit.ownership import MANIFEST
 from ..errors import UsageError
 
+if TYPE_CHECKING:
+    from ..measure.project import Place
 
-def configured(config: str) -> tuple[str, dict[str, Any]]:
-    """The output folder and the budgets that the config names; `dist` where there is no config."""
+
+def built(config: str) -> Place:
+    """That of the config; `dist` where there is no config. UsageError MB197: nothing has been built there."""
+    from ..measure.project import project
+
     if not os.path.isfile(config):
-        if os.path.isdir("dist"):
-            return "dist", {}
-        what = f"There is no {config} and no dist folder here."
-        raise UsageError(problem("MB197", what))
-    from ..config.load import load_config
-
-    settings = load_config(config, "production", "build")
-    found = os.path.relpath(settings.output.dir)
-    if not os.path.isfile(os.path.join(found, "model-manifest.json")):
-        raise UsageError(problem("MB197", "Nothing has been built into the output folder yet.", file=found))
-    return found, {entry.name: entry.budget for entry in settings.entries if entry.budget is not None}
+        if not os.path.isdir("dist"):
+            raise UsageError(problem("MB197", f"There is no {config} and no dist folder here."))
+        return project(config, "dist", "build")
+    place = project(config, None, "build")
+    if not os.path.isfile(os.path.join(place.dist, MANIFEST)):
+        what = "Nothing has been built into the output folder yet."
+        raise UsageError(problem("MB197", what, file=os.path.relpath(place.dist)))
+    return place

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from ..catalogue import problem
-from ..errors import OutputError
+from ..errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from ..report.page.collect import Budgets
 
 Format = Literal["html", "md", "json"]
 _MARK = b"mbundle report"
@@ -28,16 +32,15 @@ def report(
 ) -> None:
     """Show what an output folder is made of: one HTML file that needs no network.
 
-    With DIST no config is run, and budgets are not known. What builds, benchmarks and checks left in .mbundle/ is shown
-    where it is.
+    With DIST no config is run; budgets are then those of the baseline, if the project has one. What builds, benchmarks
+    and checks left in .mbundle/ is shown where it is.
     """
     from .. import process
     from ..report.page.collect import collect
     from ..report.progress import Progress
-    from .folder import configured
 
     form = "json" if as_json else form
-    folder, budgets = (dist, {}) if dist else configured(config)
+    folder, budgets = (dist, _carried(dist)) if dist else _configured(config)
     try:
         with Progress(quiet=form != "html" and output is None) as progress, progress.span("reading graphs"):
             data = collect(folder, budgets, history)
@@ -47,6 +50,27 @@ def report(
         _page(data, output or "mbundle-report.html", show)
     else:
         _text(data, form, output)
+
+
+def _configured(config: str) -> tuple[str, Budgets]:
+    from .folder import built
+
+    place = built(config)
+    budgets = {name: entry.budget for name, entry in place.entries.items() if entry.budget is not None}
+    return os.path.relpath(place.dist), budgets
+
+
+def _carried(dist: str) -> Budgets:
+    """By the baseline; a damaged one is for `mbundle check` to tell of."""
+    from ..measure import baseline
+    from ..report.page.facts import project_of
+
+    root = project_of(dist)
+    with contextlib.suppress(InputError):
+        base = (baseline.find(root, None) if root else None) or {"entries": {}}
+        found = {name: baseline.budget(entry) for name, entry in base["entries"].items()}
+        return {name: spec for name, spec in found.items() if spec is not None}
+    return {}
 
 
 def _page(data: dict[str, Any], path: str, show: bool) -> None:

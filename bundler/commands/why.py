@@ -24,9 +24,9 @@ def why(thing: str, dist: str | None, config: str, as_json: bool) -> None:
     from ..report.page.facts import project_of
     from ..report.style import style_for
     from ..report.why import why_lines
-    from .folder import configured
+    from .folder import built
 
-    folder = dist or configured(config)[0]
+    folder = dist or built(config).dist
     process.warm(("onnx", "bundler.graph.anatomy"))
     try:
         answer = answer_of(read_output(folder, project_of(folder)), thing)

@@ -47,7 +47,7 @@ def _sent(manifest: Manifest, files: Iterable[FileRef]) -> dict[str, int]:
 
 
 def _loader(manifest: Manifest, dist: str, entry: str) -> int:
-    """The entry's module, the manifest, the runtime's modules that a page needs, and onnxruntime-web's wasm build."""
+    """The entry's module, the manifest, the runtime's modules (also rarely needed ones), onnxruntime-web's wasm."""
     module = os.path.join(dist, "entries", f"{stem(entry)}.js")
     runtime = ort.runtime(module)
     paths = [module, os.path.join(dist, "model-manifest.json")]

@@ -25,6 +25,15 @@ VERSION = 1
 Told = Callable[[str], None]
 Budgets = dict[str, BudgetSpec]
 """Entry -> what it may cost."""
+_LIMITS = {
+    "size": "bytes",
+    "first_inference": "firstMs",
+    "latency": "latencyMs",
+    "latency_p95": "p95Ms",
+    "memory": "memory",
+    "accuracy": "accuracy",
+}
+"""Limit -> the figure that it is about."""
 
 
 def collect(dist: str, budgets: Budgets, history: str | None = None, told: Told = lambda _: None) -> dict[str, Any]:
@@ -54,7 +63,7 @@ def _entry(
     dist: str, name: str, entry: Entry, manifest: Manifest, facts: Facts, benches: Benches, budgets: Budgets
 ) -> dict[str, Any]:
     built = dig.named(dig.objects(facts.stats, "entries"), name)
-    limits = _limits(budgets.get(name), dig.at(facts.baseline, "budgets", name))
+    limits = _limits(budgets.get(name))
     variants = [_variant(dist, name, one, manifest, facts, benches, built) for one in entry.variants]
     source = {
         "name": os.path.basename(dig.text(built, "source")),
@@ -126,17 +135,12 @@ def _accuracy(
     return {"value": None, "metric": "", "from": ""}
 
 
-def _limits(budget: BudgetSpec | None, kept: Any) -> dict[str, float]:
-    """Budget lines by the name of the figure; those of the config before those of the committed baseline."""
-    named = {"size": "bytes", "latency": "latencyMs", "p95": "p95Ms", "load": "loadMs", "first": "firstMs"}
-    named |= {"accuracy": "accuracy", "memory": "memory"}
-    found = {figure: value for figure in named.values() if (value := dig.number(kept, figure)) is not None}
-    for option, figure in named.items():
-        value = getattr(budget, option, None)
-        value = getattr(value, "value", getattr(value, "limit", value))
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            found[figure] = value
-    return found
+def _limits(budget: BudgetSpec | None) -> dict[str, float]:
+    """Budget lines by the name of the figure."""
+    found = {figure: getattr(budget, limit, None) for limit, figure in _LIMITS.items()}
+    if budget is not None and budget.load is not None and not budget.load[1]:  # those on a network are others
+        found["loadMs"] = budget.load[0]
+    return {figure: value for figure, value in found.items() if value is not None}
 
 
 def _title(dist: str, facts: Facts) -> str:

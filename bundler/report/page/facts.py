@@ -28,7 +28,6 @@ class Facts:
     stats: dict[str, Any] = field(default_factory=dict)
     bench: dict[str, Any] = field(default_factory=dict)
     golden: dict[str, Any] = field(default_factory=dict)
-    baseline: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -46,7 +45,6 @@ def gather(dist: str, history: str | None = None) -> Facts:
         stats if mine else {},
         _object(os.path.join(work, "bench.json")),
         _object(os.path.join(work, "golden.json")),
-        _object(os.path.join(root, "mbundle-baseline.json")),
         list(_lines(past)),
     )
 
