@@ -59,6 +59,7 @@ class Bench:
         self.cores = os.cpu_count() or 1
         self.found: dict[Subject, dict[str, list[float]]] = {}
         self.errors: dict[Subject, str] = {}
+        self.waterfalls: dict[Subject, list[dict[str, Any]]] = {}
         self.facts: dict[str, Any] = {}
 
     def run(self) -> dict[str, Any]:
@@ -142,7 +143,7 @@ class Bench:
         for name in names:
             if wish.baseline and name in wish.sources:
                 self._put_source(name, browser.scratch)
-        visits = Visits(browser, wish.settings, self.cores)
+        visits = Visits(browser, wish.settings, self.cores, self.waterfalls)
         devices = wish.devices or self._devices(adapter)
         self._measure([one for name in names for one in self._subjects(name, devices)], samples, visits.measure)
 
@@ -185,6 +186,8 @@ class Bench:
         row: dict[str, Any] = {"variant": subject.variant, "device": subject.device}
         if subject in self.errors:
             row["error"] = self.errors[subject]
+        if subject in self.waterfalls:
+            row["waterfall"] = self.waterfalls[subject]
         return row | {"figures": {key: _figure(key, samples) for key, samples in figures.items()}}
 
 

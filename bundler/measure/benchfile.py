@@ -2,7 +2,7 @@
 
     {"version": 1, "benches": [{"time", "commit", "manifest", "machine", "settings", "browser", "gpu", "count",
       "entries": {name: {"inputs": {"from", "shapes"}, "rows": [{"variant": name or null for the source, "device",
-        "error"?, "figures": {key of metrics.METRICS: {"value", "low", "high", "samples"}}}]}}}]}
+        "error"?, "waterfall"?, "figures": {key of metrics.METRICS: {"value", "low", "high", "samples"}}}]}}}]}
 
 A kind is a network and a processor (`Settings.key`). What is known about an output that has not changed is kept: a new
 benchmark of the same bytes on the same machine widens the interval of the former one where it lies outside, and never

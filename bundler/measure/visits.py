@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..emit.loader import stem
@@ -25,6 +25,9 @@ class Visits:
     browser: Browser
     settings: Settings
     cores: int
+    waterfalls: dict[Subject, list[dict[str, Any]]] = field(default_factory=dict)
+    """Of the last first visit, a row a request, the session and the first inference: {"name", "kind", "start", "end",
+    "bytes"}, ms."""
 
     def measure(self, subject: Subject, feeds: Feeds) -> dict[str, float]:
         """Figures by their key in `metrics.METRICS`. MbundleError MB512, MB513."""
@@ -32,6 +35,7 @@ class Visits:
         with profile() as folder:
             cold, sent, peak = self._visit(folder, subject, wish, runs=0)
             warm, again, _ = self._visit(folder, subject, wish, runs=self.settings.runs)
+        self.waterfalls[subject] = cold["waterfall"]
         figures = {
             "wireBytes": sent[0],
             "modelBytes": sent[1],

@@ -4,6 +4,7 @@ import { fetchFeeds, packed } from "./tensors.js";
 import { emitted, source } from "./ways.js";
 
 const WAYS = { emitted, source };
+const MOST_REQUESTS = 5_000;
 const SHORTEST_TASK_MS = 50; // what the browser calls long: https://web.dev/articles/tbt
 
 /**
@@ -21,6 +22,7 @@ let ready = {};
 /** Everything that the page itself needs, before the clock starts. @param {Wish} wish */
 export async function prepare({ feeds }) {
   ready = await fetchFeeds(feeds);
+  performance.setResourceTimingBufferSize(MOST_REQUESTS);
 }
 
 /** One visit: load, first inference, `warmup` and `runs` more. Times in ms. @param {Wish} wish */
@@ -41,9 +43,22 @@ export const visit = (wish) => told(async () => {
     longest: Math.max(0, ...long),
     blocked: long.reduce((sum, each) => sum + Math.max(0, each - SHORTEST_TASK_MS), 0),
     steady,
+    waterfall: [
+      ...requests(began, loaded),
+      { name: "session", kind: "session", start: (model.built ?? loaded) - began, end: loaded - began, bytes: null },
+      { name: "first inference", kind: "run", start: loaded - began, end: first - began, bytes: null },
+    ],
     info: model.info,
   };
 });
+
+/** What the page fetched in between, times in ms since then. @param {number} from @param {number} to */
+function requests(from, to) {
+  const found = /** @type {PerformanceResourceTiming[]} */ (performance.getEntriesByType("resource"));
+  return found
+    .filter(({ startTime, responseEnd }) => startTime >= from && responseEnd > 0 && startTime < to)
+    .map(({ name, startTime, responseEnd, encodedBodySize }) => ({ name: new URL(name).pathname.replace(/^.*\//, ""), kind: "fetch", start: startTime - from, end: responseEnd - from, bytes: encodedBodySize }));
+}
 
 /** The outputs for each sample. @param {Wish & {samples: import("./tensors.js").Feed[][]}} wish */
 export const outputs = (wish) => told(async () => {

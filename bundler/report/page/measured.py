@@ -55,9 +55,16 @@ class Benches:
     def taken(self) -> dict[str, str]:
         """What the last bench says of how it was taken."""
         last = self._benches[-1] if self._benches else {}
-        plain = {**last, **_plain(last.get("machine")), **_plain(last.get("settings"))}
-        hidden = ("manifest", "key")
-        return {key: str(value) for key, value in plain.items() if key not in hidden and _is_plain(value)}
+        settings, machine = dig.at(last, "settings"), dig.at(last, "machine")
+        network, cpu = dig.text(settings, "network") or "as fast as it is", dig.number(settings, "cpu") or 1
+        told = {
+            "taken": dig.text(last, "time"),
+            "browser": dig.text(last, "browser"),
+            "processor": dig.text(machine, "processor"),
+            "network": network if last else "",
+            "CPU": f"{cpu:g} times slower" if cpu != 1 else "",
+        }
+        return {name: text for name, text in told.items() if text}
 
 
 def figures(row: Any) -> dict[str, float]:
@@ -123,11 +130,3 @@ def golden_of(golden: dict[str, Any], entry: str, variant: Variant) -> list[dict
 def _rank(row: dict[str, Any]) -> int:
     device = dig.text(row, "device")
     return DEVICES.index(device) if device in DEVICES else len(DEVICES)
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    return {key: one for key, one in value.items() if _is_plain(one)} if isinstance(value, dict) else {}
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, str | int | float) and value != ""
