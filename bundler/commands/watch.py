@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from ..watch.events import Event
 
 
 @click.command()
@@ -45,28 +39,23 @@ def watch(
         del context.params["served"]
         context.forward(serve)
         return
-    from ..errors import MbundleError
-    from ..report.problems import print_problems
-    from ..watch.events import Failed
+    from ..report.machine import print_line
+    from ..serve.choices import told_in_lines
     from ..watch.lines import Lines
     from ..watch.session import WatchOptions
     from ..watch.session import watch as run
+    from ..watch.stdin import at_end
 
     lines = Lines()
     lines.headline(mode)
     stop = threading.Event()
     if exit_with_stdin:
-        _end_with_stdin(stop)
-    emit = _print if as_json else lines.event
+        at_end(stop.set)
+    emit = (lambda event: print_line(event.as_json())) if as_json else lines.event
     options = WatchOptions(mode, jobs, cache_dir, poll, quiet=as_json, told=lines.line)
     try:
-        in_thread(lambda: run(config, options, emit, stop), stop)
-    except MbundleError as error:
-        if not as_json:
-            raise
-        emit(Failed(0, error.problems))  # stdout is one object a line to its end
-        print_problems(error.problems)
-        raise click.exceptions.Exit(error.exit_status) from error
+        with told_in_lines(as_json):
+            in_thread(lambda: run(config, options, emit, stop), stop)
     except KeyboardInterrupt:  # how a watch ends: nothing went wrong
         raise click.exceptions.Exit(130) from None
 
@@ -91,22 +80,3 @@ def in_thread(work: Callable[[], None], stop: threading.Event) -> None:
         thread.join()
     if raised:
         raise raised[0]
-
-
-def _print(event: Event) -> None:
-    import orjson
-
-    try:
-        sys.stdout.write(orjson.dumps(event.as_json()).decode() + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever listened is gone; stdin or a signal ends this process
-        pass
-
-
-def _end_with_stdin(stop: threading.Event) -> None:
-    def wait() -> None:
-        while os.read(sys.stdin.fileno(), 4096):
-            pass
-        stop.set()
-
-    threading.Thread(target=wait, name="stdin", daemon=True).start()

@@ -1,7 +1,8 @@
-"""Results for programs: one JSON value on stdout."""
+"""Results for programs: one JSON value on stdout, or one a line."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Any
 
@@ -25,3 +26,12 @@ def print_json(value: Any) -> None:
         raise
     except OSError as error:
         raise OutputError(problem("MB196", f"stdout: {error.strerror}.")) from error
+
+
+def print_line(value: Any) -> None:
+    """One of a stream of values. A reader that went away is no error: stdin or a signal ends who streams."""
+    import orjson
+
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write(orjson.dumps(value).decode() + "\n")
+        sys.stdout.flush()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import MbundleError
+from ..report.machine import print_line
 from ..report.problems import print_problems
 from .networks import NETWORKS
 
@@ -60,8 +60,7 @@ def told_in_lines(as_json: bool) -> Iterator[None]:
     except MbundleError as error:
         if not as_json:
             raise
-        event = {"type": "error", "build": 0, "problems": [one.as_json() for one in error.problems]}
-        click.echo(json.dumps(event))
+        print_line({"type": "error", "build": 0, "problems": [one.as_json() for one in error.problems]})
         print_problems(error.problems)
         raise click.exceptions.Exit(error.exit_status) from error
 

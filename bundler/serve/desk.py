@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping
 
+from ..report.machine import print_line
 from ..report.style import stderr_style
+from ..watch.stdin import at_end
 from .choices import Choices
 from .keys import Keys
 from .networks import NETWORKS
@@ -44,17 +45,11 @@ class Desk:
     def wait(self) -> None:
         """Until `q`, Ctrl-C (which ends a server as it should be ended) or the end of the standard input."""
         if self._choices.exit_with_stdin:
-            threading.Thread(target=self._read_to_the_end, daemon=True).start()
+            at_end(self.quit)
         with contextlib.suppress(KeyboardInterrupt):
             self._over.wait()
 
     def quit(self) -> None:
-        self._over.set()
-
-    def _read_to_the_end(self) -> None:
-        with contextlib.suppress(OSError):
-            while os.read(0, 4096):
-                pass
         self._over.set()
 
     def _shortcuts(self, running: Running, more: Mapping[str, Shortcut]) -> dict[str, Shortcut]:
@@ -74,7 +69,7 @@ class Desk:
     def _tell(self, site: Site, running: Running, token: str | None) -> None:
         if self._choices.as_json:
             about = {"type": "listening", "url": running.url, "base": site.base, "output": site.output}
-            print(json.dumps(about | ({"token": token} if token else {})), flush=True)
+            print_line(about | ({"token": token} if token else {}))
             return
         for line in self._lines(site, running):
             self.say(line)

@@ -6,16 +6,14 @@ import contextlib
 import hashlib
 import json
 import os
-import sys
 import threading
 from dataclasses import replace
-
-import orjson
 
 from ..cache.location import WORK_FOLDER
 from ..config.load import find_config, load_config
 from ..emit.ownership import MANIFEST
 from ..errors import ConfigError
+from ..report.machine import print_line
 from ..watch.events import Event, ModelUpdate
 from ..watch.lines import Lines
 from ..watch.session import WatchOptions, watch
@@ -90,9 +88,7 @@ class _Sessions:
         told = event.as_json()
         self._client.channel.publish(told)
         if self._choices.as_json:
-            with contextlib.suppress(BrokenPipeError):
-                sys.stdout.write(orjson.dumps(told).decode() + "\n")
-                sys.stdout.flush()
+            print_line(told)
             return
         self._lines.event(event)
         folder = event.stats.get("outDir") if isinstance(event, ModelUpdate) else None
