@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from .elements import Array
 
 DAMP = 0.01
 """Share of H's mean diagonal that is added to it: samples are few, and inputs depend on each other."""
+_SINGLE = 512
+"""Columns from which on single precision is good enough for what only tells units apart."""
 RUNGS, WIDE = 32, 1600
 """Steps from nothing to all, half as many for products of more columns: each costs their square. Between two of them
 the costs of units are not computed anew."""
@@ -76,8 +79,9 @@ class _Climb:
     """One product on its way; rows and columns of what is gone are dropped."""
 
     def __init__(self, reader: Reader) -> None:
-        self._inverse = np.linalg.inv(reader.damped())
-        self._weight = reader.weight.astype(np.float64)
+        kind: Any = np.float32 if len(reader.weight) > _SINGLE else np.float64
+        self._inverse: Array = np.linalg.inv(reader.damped()).astype(kind)
+        self._weight: Array = reader.weight.astype(kind)
         self._columns, self._energy = reader.columns, reader.energy()
         self._place = np.arange(len(self._weight))
 

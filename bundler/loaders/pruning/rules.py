@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ...graph.visit import subgraphs
 from ..origin import attribute
 from .coupling import Coupling
 from .elements import Elements
-from .survey import Survey, captured
+from .products import SPATIAL, attention, conv, deconv, gemm, matmul, unknown
+from .survey import Survey
 
 Rule = Callable[[Any, Coupling], None]
 _MICROSOFT = "com.microsoft"
-_SPATIAL = 2
-"""Axes before the spatial ones: samples and channels."""
 
 
 def coupled(survey: Survey) -> Coupling:
@@ -39,11 +36,6 @@ def ruled(node: Any) -> bool:
 
 def _known(node: Any, survey: Survey) -> bool:
     return all(name in survey.shapes for name in (*node.input, *node.output) if name)
-
-
-def unknown(node: Any, view: Coupling) -> None:
-    for name in (*node.input, *node.output, *captured(node)):
-        view.pin(name)
 
 
 def elementwise(node: Any, view: Coupling) -> None:
@@ -139,10 +131,10 @@ def resized(node: Any, view: Coupling) -> None:
 def windowed(node: Any, view: Coupling) -> None:
     """Pooling, and norms over what is spatial, with one parameter a channel."""
     source, out = node.input[0], node.output[0]
-    for axis in range(_SPATIAL):
+    for axis in range(SPATIAL):
         view.tie(source, axis, out, axis)
-    view.pin(source, *range(_SPATIAL, view.rank(source)))
-    view.pin(out, *range(_SPATIAL, view.rank(out)))
+    view.pin(source, *range(SPATIAL, view.rank(source)))
+    view.pin(out, *range(SPATIAL, view.rank(out)))
     for name in filter(None, node.input[1:]):
         view.tie(name, 0, source, 1)
     for name in node.output[1:]:
@@ -174,113 +166,6 @@ def reduced(node: Any, view: Coupling) -> None:
     kept = attribute(node, "keepdims", 1)
     for index, axis in enumerate(left):
         view.tie(source, axis, out, axis if kept else index)
-
-
-def matmul(node: Any, view: Coupling) -> None:
-    """MatMul and FusedMatMul. Axes before the last two are broadcast."""
-    a, b, out = node.input[0], node.input[1], node.output[0]
-    odd = any(attribute(node, name, 0) for name in ("transBatchA", "transBatchB"))
-    if min(view.rank(a), view.rank(b)) < 2 or odd:
-        unknown(node, view)
-        return
-    rows, k = (-1, -2) if attribute(node, "transA", 0) else (-2, -1)
-    over, cols = (-1, -2) if attribute(node, "transB", 0) else (-2, -1)
-    view.tie(a, k, b, over)
-    view.tie(a, rows, out, -2)
-    view.tie(b, cols, out, -1)
-    last = (view.rank(out) - 2, view.rank(out) - 1)
-    view.alike(a, out, but=last)
-    view.alike(b, out, but=last)
-    view.contracts(node, "product", a, k, b, over)
-    view.contracts(node, "product", b, over, a, k)
-    if not view.origin(a, 0) and not view.origin(b, 0):
-        view.heads |= {(out, axis) for axis in range(view.rank(out) - 2)}
-
-
-def gemm(node: Any, view: Coupling) -> None:
-    a, b, out = node.input[0], node.input[1], node.output[0]
-    rows, k = (1, 0) if attribute(node, "transA", 0) else (0, 1)
-    over, cols = (1, 0) if attribute(node, "transB", 0) else (0, 1)
-    view.tie(a, k, b, over)
-    view.tie(a, rows, out, 0)
-    view.tie(b, cols, out, 1)
-    for name in filter(None, node.input[2:]):
-        view.alike(name, out)
-    view.contracts(node, "product", a, k, b, over)
-
-
-def conv(node: Any, view: Coupling) -> None:
-    """Conv and FusedConv; with groups, whole groups go."""
-    value, weight, out = node.input[0], node.input[1], node.output[0]
-    groups = attribute(node, "group", 1)
-    view.tie(value, 0, out, 0)
-    for name in (value, weight, out):
-        view.pin(name, *range(_SPATIAL, view.rank(name)))
-    if groups == 1:
-        view.tie(value, 1, weight, 1)
-        view.tie(weight, 0, out, 1)
-        view.contracts(node, "conv", value, 1, weight, 1)
-    else:
-        view.pin(weight, 1)
-        whole = view.elements.fresh(groups)
-        for places in (view.places(value, 1), view.places(weight, 0), view.places(out, 1)):
-            view.tie_blocks(whole, places)
-    _biased(node, view, out)
-
-
-def deconv(node: Any, view: Coupling) -> None:
-    value, weight, out = node.input[0], node.input[1], node.output[0]
-    groups = attribute(node, "group", 1)
-    view.tie(value, 0, out, 0)
-    for name in (value, weight, out):
-        view.pin(name, *range(_SPATIAL, view.rank(name)))
-    if groups == 1:
-        view.tie(value, 1, weight, 0)
-        view.tie(weight, 1, out, 1)
-        view.contracts(node, "deconv", value, 1, weight, 0)
-    else:
-        view.pin(weight, 1)
-        whole = view.elements.fresh(groups)
-        for places in (view.places(value, 1), view.places(weight, 0), view.places(out, 1)):
-            view.tie_blocks(whole, places)
-    _biased(node, view, out)
-
-
-def _biased(node: Any, view: Coupling, out: str) -> None:
-    view.convolved.add((out, 1))
-    if len(node.input) > 2 and node.input[2]:
-        view.tie(node.input[2], 0, out, 1)
-    for name in filter(None, node.input[3:]):
-        view.alike(name, out)
-
-
-def attention(node: Any, view: Coupling) -> None:
-    """MultiHeadAttention of three computed values side by side, without a cache."""
-    inputs = [*node.input, *[""] * 8]
-    three, out = inputs[:3], node.output[0]
-    if not all(name and view.rank(name) == 3 for name in three) or any(inputs[6:]) or any(node.output[1:]):
-        unknown(node, view)
-        return
-    heads = view.elements.fresh(attribute(node, "num_heads", 1))
-    bias = inputs[3] and view.places(inputs[3], 0)
-    start = 0
-    for name in three:
-        view.tie_blocks(heads, view.places(name, 2))
-        view.tie(name, 0, out, 0)
-        view.heads.add((name, 2))
-        if inputs[3]:
-            end = start + view.shape(name)[2]
-            view.tie_blocks(heads, np.asarray(bias[start:end]))
-            start = end
-    view.tie_blocks(heads, view.places(out, 2))
-    view.tie(three[0], 1, out, 1)
-    view.pin(three[1], 1)
-    view.pin(three[2], 1)
-    view.pin(inputs[4])
-    if inputs[5]:
-        view.pin(inputs[5], 0, 2, 3)
-        if view.shape(inputs[5])[1] > 1:
-            view.elements.tie(heads, view.places(inputs[5], 1))
 
 
 _ELEMENTWISE = frozenset(
