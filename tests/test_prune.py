@@ -21,7 +21,8 @@ from bundler.loaders.pruning.flops import flops
 from bundler.loaders.pruning.ladder import Reader, ladder, refitted
 from bundler.loaders.pruning.rules import coupled
 from bundler.loaders.pruning.survey import Survey, observed
-from fixtures import models
+from fixtures import models, real_models
+from fixtures.bert import bert
 
 from .chains import ops
 from .cli import configure, run
@@ -102,6 +103,25 @@ def test_heads_and_gated_neurons_go_and_the_graph_follows(tmp_path: Path) -> Non
     assert [shapes[name] for name in ("q", "k", "v", "o", "qb")] == [(32, 16)] * 3 + [(16, 32), (16,)]
 
 
+def test_fused_attention_loses_heads_and_its_number_of_heads_follows(tmp_path: Path) -> None:
+    models.save(bert(layers=1), tmp_path / "net.onnx")
+    project(tmp_path, '"net": Entry(source="net.onnx", use=[fuse()], variants={"h": [prune(heads=0.5)]})')
+    found = step(run(tmp_path, "build", "--json").ok().json, "net", "h")
+    assert found["status"] == "ok", found["note"]
+    before, after = found["details"]["units"]["heads"]
+    assert 2 * after == before
+    graph = onnx.load(assemble(tmp_path / "dist", tmp_path / "h", "net", "h")).graph
+    (fused,) = (node for node in graph.node if node.op_type == "MultiHeadAttention")
+    assert [one.i for one in fused.attribute if one.name == "num_heads"] == [after]
+
+
+def test_what_cannot_go_that_far_stays_whole_with_the_reason(tmp_path: Path) -> None:
+    models.save(models.mlp(width=64), tmp_path / "net.onnx")
+    project(tmp_path, '"net": Entry(source="net.onnx", variants={"p": [prune(structured=0.9)]})')
+    found = step(run(tmp_path, "build", "--json").ok().json, "net", "p")
+    assert (found["status"], found["note"]) == ("skipped", "only 75% of its FLOPs can be cut")
+
+
 @pytest.mark.parametrize(
     ("step_of", "parts"),
     [
@@ -125,6 +145,38 @@ def test_a_model_without_what_is_asked_for_is_left_with_the_reason(tmp_path: Pat
     assert [one["status"] for one in told.values()] == ["skipped", "skipped"]
     assert told["mlp"]["note"] == "it has no heads that can be cut whole"
     assert "(If: not known what depends on what)" in told["branches"]["note"]
+
+
+REAL = {
+    "basic-pitch": "channels",
+    "magika": "",
+    "ppocr-det": "channels",
+    "silero-vad": "(If: not known what depends on what)",
+    "smart-turn": "it is quantized already (QuantizeLinear): put prune before that",
+    "voicefilter": "it is quantized already (DynamicQuantizeLinear): put prune before that",
+}
+"""What is cut, or the reason why nothing is."""
+
+
+@pytest.mark.slow
+@pytest.mark.models
+def test_every_real_model_gets_smaller_or_a_reason(tmp_path: Path) -> None:
+    entries = ""
+    for name in REAL:
+        (tmp_path / f"{name}.onnx").symlink_to(real_models.path(name))
+        entries += f'"{name}": Entry(source="{name}.onnx", variants={{"p": [prune(structured=0.1)]}}), '
+    project(tmp_path, entries)
+    stats = run(tmp_path, "build", "--json", timeout=900).ok().json
+    for name, expected in REAL.items():
+        found = step(stats, name, "p")
+        if expected != "channels":
+            assert found["status"] == "skipped", name
+            assert expected in found["note"]
+            continue
+        assert found["status"] == "ok", name
+        assert found["bytesAfter"] < found["bytesBefore"]
+        assert found["details"]["flops"]["after"] <= 0.9 * found["details"]["flops"]["before"]
+        assert found["cosine"] > 0.9
 
 
 def test_flops_are_those_of_the_products() -> None:

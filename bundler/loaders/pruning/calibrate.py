@@ -116,7 +116,7 @@ class Moments:
 
     def _add(self, weight: str, x: Array) -> None:
         x = np.concatenate([x, np.ones((len(x), 1), np.float32)], 1)
-        own = (x.T @ x).astype(np.float64)
+        own = x.T @ x
         self._sums[weight] = self._sums[weight] + own if weight in self._sums else own
         self._rows[weight] += len(x)
 

@@ -109,7 +109,8 @@ class Coupling:
     def contracts(self, node: Any, kind: str, value: str, along: int, weight: str, axis: int) -> None:
         """Notes a product with a constant."""
         found = self.origin(weight, axis)
-        if found is not None and value not in self.survey.tensors:
+        flat = kind != "product" or (found is not None and self.rank(found[0]) == 2)
+        if found is not None and flat and value not in self.survey.tensors:
             self.contractions.append(Contraction(node, kind, value, along % self.rank(value), *found))
 
 

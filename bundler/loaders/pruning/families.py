@@ -60,12 +60,11 @@ def families(found: Coupling) -> list[Family]:
 
 
 def _family(axes: tuple[Axis, ...], numbers: list[int], sets: dict[Axis, Array], found: Coupling) -> Family | None:
-    """None: no constant float weight sums over it."""
+    """None: no constant float weight, and only one way, sums over it."""
     readers = tuple(
         one for one in found.contractions if (one.weight, one.axis) in axes and (one.value, one.along) in axes
     )
-    tensors = found.survey.tensors
-    if not readers or any(tensors[one.weight].data_type not in FLOATS for one in readers):
+    if not readers or not all(_alike(one, found) for one in readers):
         return None
     places = {}
     for axis in axes:
@@ -73,6 +72,12 @@ def _family(axes: tuple[Axis, ...], numbers: list[int], sets: dict[Axis, Array],
         fits = np.take(numbers, np.minimum(at, len(numbers) - 1)) == sets[axis]
         places[axis] = np.where(fits, at, -1)
     return Family(_kind(axes, found), len(numbers), places, readers)
+
+
+def _alike(reader: Contraction, found: Coupling) -> bool:
+    """Whether its weight holds floats, and everything that reads it sums over the same axis."""
+    ways = {(one.kind, one.axis) for one in found.contractions if one.weight == reader.weight}
+    return len(ways) == 1 and found.survey.tensors[reader.weight].data_type in FLOATS
 
 
 def _kind(axes: tuple[Axis, ...], found: Coupling) -> Kind:

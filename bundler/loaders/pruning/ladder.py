@@ -34,7 +34,10 @@ class Reader:
     columns: Array
 
     def damped(self) -> Array:
-        return self.moments + np.eye(len(self.moments)) * max(DAMP * float(np.diag(self.moments).mean()), 1e-12)
+        """H in double precision, with something on its diagonal."""
+        found = self.moments.astype(np.float64)
+        found[np.diag_indices_from(found)] += max(DAMP * float(np.diag(found).mean()), 1e-12)
+        return np.asarray(found)
 
     def levelled(self) -> Array:
         """The weight with outputs of one variance: the few that are a hundred times larger than all others (of a

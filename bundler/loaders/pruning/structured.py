@@ -75,33 +75,36 @@ def _line(options: Prune, surgery: Surgery) -> tuple[list[Move], int]:
     shares = {kind: getattr(options, kind) for kind in KINDS if getattr(options, kind)}
     if not shares:
         line = surgery.moves(KINDS)
-        left = (1 - (options.structured or 0)) * surgery.flops
         if options.structured is None:
             return line, len(line)
-        return line, _least(len(line), lambda count: surgery.flops_after(surgery.cut_of(line[:count])) <= left)
+        left = (1 - options.structured) * surgery.flops
+        share = 1 - surgery.flops_after(surgery.cut_of(line)) / surgery.flops
+        lacking = f"only {share:.0%} of its FLOPs can be cut"
+        return line, _least(len(line), lambda count: surgery.flops_after(surgery.cut_of(line[:count])) <= left, lacking)
     line = []
     for kind, share in shares.items():
         own = surgery.moves([kind], by_units=True)
         wanted = share * sum(family.units for family in surgery.families if family.kind == kind)
         if not own:
             raise Skip(f"it has no {kind} that can be cut whole")
-        line += _first(own, wanted, surgery)
+        line += _first(own, wanted, surgery, kind)
     return line, len(line)
 
 
-def _first(line: list[Move], wanted: float, surgery: Surgery) -> list[Move]:
+def _first(line: list[Move], wanted: float, surgery: Surgery, kind: Kind) -> list[Move]:
     """The moves that take so many units."""
-    return line[: _least(len(line), lambda count: _units(surgery, line[:count]) >= wanted)]
+    lacking = f"only {_units(surgery, line)} {kind} can be cut"
+    return line[: _least(len(line), lambda count: _units(surgery, line[:count]) >= wanted, lacking)]
 
 
 def _units(surgery: Surgery, line: list[Move]) -> int:
     return sum(len(list(units)) for units in surgery.cut_of(line).values())
 
 
-def _least(count: int, enough: Callable[[int], bool]) -> int:
-    """The fewest moves that are enough. Raises Skip when all of them are not."""
+def _least(count: int, enough: Callable[[int], bool], lacking: str) -> int:
+    """The fewest moves that are enough. Raises Skip with `lacking` when all of them are not."""
     if not enough(count):
-        raise Skip("fewer of its FLOPs are in what can be cut than shall go")
+        raise Skip(lacking)
     low, high = 0, count
     while high - low > 1:
         middle = (low + high) // 2
