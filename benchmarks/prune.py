@@ -32,9 +32,9 @@ from tests.web.test_prune import IN_TURN, accuracy, minilm_feeds, ratio, session
 from .processes import python, wall
 
 STEPS = {
-    "structured=0.3": "prune(structured=0.3)",
-    "structured=0.5": "prune(structured=0.5)",
-    "accuracy=0.9": "prune(accuracy=0.9)",
+    "structured-0.3": "prune(structured=0.3)",
+    "structured-0.5": "prune(structured=0.5)",
+    "accuracy-0.9": "prune(accuracy=0.9)",
 }
 RUNS = 60
 

@@ -46,6 +46,9 @@ class Prune:
     accuracy: float | None = None
     """Least value of the entry's golden metric, or of the cosine with the source's outputs where it has none: as much
     goes as keeps it."""
+    minutes: Annotated[float, Range(0, 1440)] = 5.0
+    """No further trial for `accuracy` is begun after this; a search that was cut says so, and may end elsewhere on
+    another machine."""
     tensors: tuple[str, ...] = ()
     """Names of the weights that it is for, or patterns such as "encoder.layer.*"; none: all of products."""
 

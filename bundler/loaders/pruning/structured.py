@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,7 +37,7 @@ def structured(options: Prune, model: Model, context: Context) -> Model:
     surgery, trials = _opened(options, model, context, context.samples)
     line, most = _line(options, surgery)
     if options.accuracy is not None:
-        most = _search(options.accuracy, line[:most], surgery, trials, context)
+        most = _search(options, line[:most], surgery, trials, context)
     cut = surgery.cut_of(line[:most])
     _tell(surgery, cut, context, context.samples)
     return surgery.without(cut, context.scratch)
@@ -112,12 +113,12 @@ def _least(count: int, enough: Callable[[int], bool], lacking: str) -> int:
     return high
 
 
-def _search(accuracy: float, line: list[Move], surgery: Surgery, trials: Trials, context: Context) -> int:
-    """How many moves keep the accuracy, by bisection. Raises Skip when not even one does."""
-    least = max(accuracy, context.at_least)
+def _search(options: Prune, line: list[Move], surgery: Surgery, trials: Trials, context: Context) -> int:
+    """How many moves keep the accuracy, by bisection. Raises Skip when not even one does, or none was found in time."""
+    least, end = max(options.accuracy or 0, context.at_least), time.monotonic() + options.minutes * 60
     tried: list[tuple[float, float]] = []
     good, bad, middle = 0, len(line) + 1, len(line)
-    while bad - good > 1:
+    while bad - good > 1 and time.monotonic() < end:
         cut = surgery.cut_of(line[:middle])
         metric = trials.accuracy(_Candidate(surgery, cut))[1]
         tried.append((1 - surgery.flops_after(cut) / surgery.flops, metric))
@@ -128,8 +129,13 @@ def _search(accuracy: float, line: list[Move], surgery: Surgery, trials: Trials,
         f"{saved:6.1%} fewer FLOPs {m:8.4f} {'kept' if m >= least else 'too far off'}" for saved, m in sorted(tried)
     ]
     context.detail("table", rows)
+    late = bad - good > 1
     if not good:
-        raise Skip(f"no head, neuron or channel can go without {least:g} being lost")
+        raise Skip(
+            f"nothing of it can go that keeps {least:g}" + f" (the search was cut, {options.minutes:g} min)" * late
+        )
+    if late:
+        context.log(f"the search was cut after {options.minutes:g} minutes")
     return good
 
 
