@@ -90,6 +90,13 @@ def test_the_build_says_that_zeros_pay_on_the_wire_only_and_there_they_do(tmp_pa
     assert sum(path.stat().st_size for path in twins) < 0.65 * 2 * 128 * 128 * 4
 
 
+def test_a_second_time_there_is_nothing_left_to_do(tmp_path: Path) -> None:
+    project(tmp_path, "prune(sparsity=0.5), prune(sparsity=0.4)")
+    steps = run(tmp_path, "build", "--json").ok().json["entries"][0]["variants"][0]["steps"]
+    assert [one["status"] for one in steps] == ["ok", "skipped"]
+    assert steps[1]["note"] == "no float weight of 1 KiB or more in its products has so few zeros"
+
+
 def test_only_the_named_weights_are_pruned_and_a_wrong_name_is_told(tmp_path: Path) -> None:
     project(tmp_path, 'prune(sparsity=0.5, tensors=["w1"])')
     (step,) = run(tmp_path, "build", "--json").ok().json["entries"][0]["variants"][0]["steps"]

@@ -88,7 +88,7 @@ class Prune:
         names = chosen(self.tensors, model, context.entry, self.name)
         found = sparse(model, context.scratch, self.sparsity or _SPARSITY, names)
         if found is None:
-            raise Skip("it has no float weights of 1 KiB or more in products")
+            raise Skip("no float weight of 1 KiB or more in its products has so few zeros")
         context.log(told(found))
         details: dict[str, Any] = {"weights": found.weights, "zeros": found.zeros}
         if found.wire:

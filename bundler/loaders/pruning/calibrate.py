@@ -51,7 +51,7 @@ def _bias(readers: Sequence[Contraction], survey: Survey) -> str:
     if len(readers) != 1 or readers[0].kind == "deconv":
         return ""
     node = readers[0].node
-    if node.op_type in ("Gemm", "Conv", "FusedConv"):
+    if node.op_type in ("Conv", "FusedConv", "FusedGemm", "Gemm"):
         plain = attribute(node, "alpha", 1.0) == attribute(node, "beta", 1.0) == 1.0
         return _vector(node.input[2] if plain and len(node.input) > 2 else "", readers[0], survey)
     users = [one for one in survey.nodes if node.output[0] in one.input]

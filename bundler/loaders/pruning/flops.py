@@ -56,6 +56,7 @@ _COUNTS = {
     "Conv": _conv,
     "ConvTranspose": _deconv,
     "FusedConv": _conv,
+    "FusedGemm": _matmul,
     "FusedMatMul": _matmul,
     "GRU": _recurrent,
     "Gemm": _matmul,

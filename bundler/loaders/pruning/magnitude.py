@@ -35,18 +35,22 @@ class Sparse:
 
 
 def sparse(model: Model, scratch: str, share: float, wanted: frozenset[str]) -> Sparse | None:
-    """The model with `share` of the values of each weight of a product made zero. None: it has no such weight."""
+    """The model with `share` of the values of each weight of a product made zero. None: it has no such weight, or as
+    many are zero already."""
     edit = Edit(model, scratch)
     names = product_weights(edit) & wanted
     tensors = [tensor for tensor in edit.graph.initializer if tensor.name in names]
-    done: dict[Region, tuple[Region, int]] = {}
+    tried: dict[Region, tuple[Region, int] | None] = {}
     with Workers() as workers:
         output = Output(scratch)
         for tensor in tensors:
             weight = edit.weights[tensor.name]
-            if weight.region not in done:
-                done[weight.region] = _pruned(weight, share, output, workers)
-            edit.retype(tensor, weight.dtype, done[weight.region][0])
+            if weight.region not in tried:
+                tried[weight.region] = _pruned(weight, share, output, workers)
+            found = tried[weight.region]
+            if found is not None:
+                edit.retype(tensor, weight.dtype, found[0])
+    done = {region: found for region, found in tried.items() if found is not None}
     if not done:
         return None
     pairs = tuple((before, after) for before, (after, _) in done.items())
@@ -69,11 +73,13 @@ def product_weights(edit: Edit) -> set[str]:
     return found - tables
 
 
-def _pruned(weight: Weight, share: float, output: Output, workers: Workers) -> tuple[Region, int]:
+def _pruned(weight: Weight, share: float, output: Output, workers: Workers) -> tuple[Region, int] | None:
     matrix = Matrix(weight.region, weight.dtype, weight.shape[0], prod(weight.shape[1:]))
+    limit = magnitude.threshold(matrix, share, workers)
+    if limit == 0:
+        return None
     area = output.reserve((matrix.rows, matrix.cols), magnitude.bits_of(weight.dtype))
-    zeros = magnitude.prune(matrix, magnitude.threshold(matrix, share, workers), area, workers)
-    return area.region, zeros
+    return area.region, magnitude.prune(matrix, limit, area, workers)
 
 
 def _on_the_wire(pairs: Sequence[tuple[Region, Region]]) -> tuple[Encoding, float, float] | None:

@@ -194,6 +194,7 @@ RULES: dict[str, Rule] = {
     "Concat": concat,
     "ConvTranspose": deconv,
     "Gather": gather,
+    "FusedGemm": gemm,
     "Gemm": gemm,
     "MultiHeadAttention": attention,
     "Shape": shape,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...config.suggest import listing
 from ...errors import printable
 from ...graph.model import Model
 from ..base import Context, Skip
@@ -64,7 +65,7 @@ def _opened(options: Prune, model: Model, context: Context, samples: Baseline) -
 
 
 def _nothing(kinds: Sequence[Kind], surgery: Surgery) -> str:
-    lacking = f"it has no {' or '.join(kinds)} that can be cut whole"
+    lacking = f"it has no {listing(kinds)} that can be cut whole"
     ops = surgery.unruled()[:3]
     return (
         f"{lacking} ({', '.join(printable(op, 40) for op in ops)}: not known what depends on what)" if ops else lacking
@@ -159,5 +160,5 @@ def _tell(surgery: Surgery, cut: Cut, context: Context, samples: Baseline) -> No
 
 def _amount(count: int) -> str:
     return (
-        f"{count / 1e9:.1f} G" if count >= 1e9 else f"{count / 1e6:.1f} M" if count >= 1e5 else f"{count / 1e3:.1f} k"
+        f"{count / 1e9:.1f} G" if count >= 1e9 else f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.1f} k"
     )
