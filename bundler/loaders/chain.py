@@ -130,7 +130,7 @@ class Reference:
             self._source,
             os.path.join(folder, "baseline.npz"),
             golden,
-            own_metric(self._entry, self._workshop.config_file, self._workshop.mode) is not None,
+            own_metric(self._entry, self._workshop.config_file, self._workshop.mode) is not None or self._wanted(),
         )
         try:
             baseline: Baseline = process.run(
@@ -143,6 +143,11 @@ class Reference:
         except StepError as error:
             return Baseline("", note=error.problems[0].what)
         return baseline
+
+    def _wanted(self) -> bool:
+        """Whether a loader works with the samples, and so wants all that there are."""
+        steps = (spec for variant in self._entry.variants for spec in variant.steps)
+        return any(getattr(_loader(spec), "wants_samples", False) for spec in steps)
 
 
 def run_chain(
