@@ -1,4 +1,4 @@
-"""A recipe: which weights get which precision, as steps that a config can name."""
+"""A recipe: which steps, and which weights get which precision, as calls that a config can make."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def size_as(weight: Weight, choice: QuantizeWeights) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Steps for disjoint sets of weights; each step leaves the others alone, so their order does not matter."""
+    """Loaders, in order."""
 
-    steps: tuple[QuantizeWeights, ...]
+    steps: tuple[Any, ...] = ()
 
     @classmethod
     def of(cls, assigned: Mapping[str, int]) -> Recipe:
-        """`assigned`: weight -> index into CHOICES."""
+        """`assigned`: weight -> index into CHOICES. The steps are for disjoint sets of weights."""
         steps = []
         for index, choice in enumerate(CHOICES):
             names = tuple(name for name, chosen in assigned.items() if chosen == index)
@@ -53,7 +53,7 @@ class Recipe:
         return cls(tuple(steps))
 
     def apply(self, model: Model, context: Context) -> Model:
-        """What the steps give, one after the other."""
+        """What the steps give, one after the other. For steps of our own kernels: nothing here keeps a crash apart."""
         for step in self.steps:
             try:
                 model = step.apply(model, context)
@@ -62,15 +62,25 @@ class Recipe:
         return model
 
     def as_json(self) -> list[dict[str, Any]]:
-        """One object a step: its options that are not the defaults."""
-        plain = asdict(QuantizeWeights())
-        return [{k: v for k, v in asdict(step).items() if v != plain[k]} for step in self.steps]
+        """One object a step: the loader's name and its options that are not the defaults."""
+        return [{"loader": step.name, "options": _changed(step)} for step in self.steps]
+
+
+def _changed(step: Any) -> dict[str, Any]:
+    plain = asdict(type(step)())
+    return {name: value for name, value in asdict(step).items() if value != plain[name]}
+
+
+def loaders(steps: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Names that a config must import for the steps of `Recipe.as_json`."""
+    return [str(step["loader"]) for step in steps]
 
 
 def sources(steps: Iterable[Mapping[str, Any]]) -> list[str]:
     """`Recipe.as_json` as Python calls, for a config."""
     return [
-        f"quantize_weights({', '.join(f'{name}={_literal(value)}' for name, value in step.items())})" for step in steps
+        f"{step['loader']}({', '.join(f'{name}={_literal(value)}' for name, value in step['options'].items())})"
+        for step in steps
     ]
 
 

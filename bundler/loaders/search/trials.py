@@ -9,13 +9,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...errors import MbundleError
 from ...graph.model import Model
 from ..base import Context
 from ..verify.baseline import Baseline
 from ..verify.compare import Array, compare
 from ..verify.measured import Measured
+from ..verify.metric import Metric
 from ..verify.samples import left_of, load
 from ..verify.session import Runner
+from .clock import Clock
 from .recipe import Recipe
 
 FEW = 2
@@ -42,18 +45,32 @@ class Trials:
                     whole[index] += _squares(a.astype(np.float64))
             return candidate.model.nbytes, float(np.nan_to_num((off / whole).max(), nan=np.inf))
 
-    def accuracy(self, recipe: Recipe) -> tuple[int, float]:
+    def of_recipe(self, recipe: Recipe) -> tuple[int, float]:
         """(bytes, golden metric) on all samples. A result that is broken has -inf."""
         with self._made(recipe) as candidate:
-            runner = Runner(candidate.model, fast=True)
-            metric = self._context.metric
-            pairs = self._pairs(runner)
-            if metric is None:
-                found = compare(self._names, pairs, self._samples.probabilities)
-                return candidate.model.nbytes, float("-inf") if found.broken else found.cosine
-            with Measured(metric, self._samples, self._model.signature) as measured:
-                found = compare(self._names, measured.seen(pairs), self._samples.probabilities)
-                return candidate.model.nbytes, float("-inf") if found.broken else measured.value()
+            return candidate.model.nbytes, self.accuracy(candidate.model)
+
+    def accuracy(self, model: Model) -> float:
+        """The golden metric on all samples; -inf for a model that is broken or does not run."""
+        try:
+            pairs = self._pairs(Runner(model, fast=True))
+            return self._measured(pairs, self._context.metric)
+        except MbundleError:
+            raise
+        except Exception:  # onnxruntime's own: what cannot be run is no candidate
+            return float("-inf")
+
+    def _measured(self, pairs: Iterator[tuple[list[Array], list[Array]]], metric: Metric | None) -> float:
+        if metric is None:
+            found = compare(self._names, pairs, self._samples.probabilities)
+            return float("-inf") if found.broken else found.cosine
+        with Measured(metric, self._samples, self._model.signature) as measured:
+            found = compare(self._names, measured.seen(pairs), self._samples.probabilities)
+            return float("-inf") if found.broken else measured.value()
+
+    def clock(self, source: Model) -> Clock:
+        """For the latency, on one of the few samples."""
+        return Clock(source, self._names, self._few[0][0])
 
     def _pairs(self, runner: Runner) -> Iterator[tuple[list[Array], list[Array]]]:
         for inputs, expected in load(self._samples, self._model.signature):
