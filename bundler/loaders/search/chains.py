@@ -73,11 +73,12 @@ def _applied(step: Any, model: Model, context: Context) -> Model | None:
 
 
 def label(steps: Chain) -> str:
-    """For people: "simplify, 12×8bit/row": the steps; how many weights become 8 bits with one scale a row."""
+    """For people: "simplify, 12×8bit/row": twelve weights become 8 bits with a scale a row; c: calibrated."""
     return ", ".join(map(_named, steps)) or "as it is"
 
 
 def _named(step: Any) -> str:
     if not isinstance(step, QuantizeWeights):
         return str(step.name)
-    return f"{len(step.tensors) or 'all'}×{step.bits}bit/{step.block_size}"
+    seen = "c" if step.calibrate else ""
+    return f"{len(step.tensors) or 'all'}×{step.bits}bit/{step.block_size}{seen}"

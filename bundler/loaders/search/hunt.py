@@ -7,18 +7,20 @@ import tempfile
 import time
 from dataclasses import dataclass, replace
 
-from ...graph.model import Model
+from ...graph.model import Model, Weight
 from ..base import Context
 from ..origin import FLOATS
 from .chains import AFTER, BEFORE, FAST, Made, label, made
 from .clock import Clock
 from .goal import Goal, Trial
 from .hull import Move, Option, assigned, moves
-from .recipe import CHOICES, PROBE, SHARES, Recipe, size_as
+from .recipe import CALIBRATED, PLAIN, Recipe, size_as
 from .trials import Trials
 
 ROUNDS = 3
 """A move that goes too far (a table of half the model's bytes) is left out, and the search goes on behind it."""
+WORTH = 0.9
+"""Of the bytes that are left by what comes behind the precisions: halves are slow where a CPU computes them."""
 LEAST = 16 << 10
 """Bytes of a weight below which its precision is not worth a trial."""
 
@@ -44,6 +46,7 @@ class Hunt:
         self._source, self._context, self.goal = model, context, goal
         self._end = time.monotonic() + seconds
         self._samples = context.samples
+        self._choices = CALIBRATED if self._samples.given else PLAIN
         self._of_source: Trials | None = None
         self._watch: Clock | None = None
         self._found: list[Found] = []
@@ -108,7 +111,7 @@ class Hunt:
                     return
                 start = Made((), found.recipe.apply(found.start.model, self._context)) if found.recipe.steps else base
                 result = made(chain, start, self._context)
-                if result is not None:
+                if result is not None and result.model.nbytes <= WORTH * start.model.nbytes:
                     self._note(found.start, result.model, found.recipe, chain)
 
     def _weights(self, base: Made) -> None:
@@ -147,7 +150,7 @@ class Hunt:
             middle = (big + small) // 2
 
     def _assigned(self, base: Made, taken: list[Move]) -> Trial:
-        recipe = Recipe.of(assigned(taken))
+        recipe = Recipe.of(assigned(taken), self._choices)
         scratch = tempfile.mkdtemp(prefix="trial-", dir=self._context.scratch)
         try:
             model = recipe.apply(base.model, replace(self._context, scratch=scratch, log=lambda line: None))
@@ -182,13 +185,25 @@ class Hunt:
         for weight in sorted(weights, key=lambda weight: -weight.region.length):
             if self._late():
                 break
-            nbytes, error = trials.error(Recipe.of({weight.name: PROBE}))
-            if nbytes < model.nbytes:
-                found[weight.name] = [
-                    Option(index, weight.region.length - size_as(weight, choice), error * share)
-                    for index, (choice, share) in enumerate(zip(CHOICES, SHARES, strict=True))
-                ]
+            probed = {index: self._probed(weight, index, model, trials) for index in self._probes()}
+            if any(saves > 0 for saves, _ in probed.values()):
+                found[weight.name] = [self._option(index, weight, probed) for index in range(len(self._choices))]
         return found
+
+    def _probes(self) -> list[int]:
+        return sorted({choice.like for choice in self._choices})
+
+    def _probed(self, weight: Weight, index: int, model: Model, trials: Trials) -> tuple[int, float]:
+        """(bytes saved, error) when this weight alone has that form."""
+        nbytes, error = trials.error(Recipe.of({weight.name: index}, self._choices))
+        return model.nbytes - nbytes, error
+
+    def _option(self, index: int, weight: Weight, probed: dict[int, tuple[int, float]]) -> Option:
+        choice = self._choices[index]
+        saves, error = probed[choice.like]
+        if index != choice.like:
+            saves = weight.region.length - size_as(weight, choice.step)
+        return Option(index, saves, error * choice.share)
 
     def _late(self) -> bool:
         self.cut = self.cut or time.monotonic() > self._end

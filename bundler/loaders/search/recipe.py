@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import prod
 from typing import Any
@@ -11,19 +11,32 @@ from ...graph.model import Model, Weight
 from ..base import Context, Skip
 from ..quantize_weights import QuantizeWeights
 
-CHOICES: tuple[QuantizeWeights, ...] = (
-    QuantizeWeights(bits=8, block_size="row"),
-    QuantizeWeights(bits=8, block_size=128),
-    QuantizeWeights(bits=4, block_size=32, symmetric=False),
-    QuantizeWeights(bits=4, block_size=128, symmetric=False),
-)
-"""What a weight can become, beside staying as it is. In the order in which a recipe's steps run."""
 
-PROBE = 2
-"""The choice that a weight's sensitivity is measured with; the errors of the others are to it as SHARES."""
-SHARES = (1 / 120, 1 / 250, 1.0, 1.5)
-"""Squared error of each choice over that of the probe, as uniform rounding of normal weights has it: a guess that only
-orders the moves; what counts is measured with the metric."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a weight can become. Its error is that of the choice `like`, which is measured, times `share`: a guess that
+    only orders the moves (uniform rounding of normal weights); what counts is measured with the metric."""
+
+    step: QuantizeWeights
+    like: int
+    share: float = 1.0
+
+
+PLAIN: tuple[Choice, ...] = (
+    Choice(QuantizeWeights(bits=8, block_size="row"), 2, 1 / 120),
+    Choice(QuantizeWeights(bits=8, block_size=128), 2, 1 / 250),
+    Choice(QuantizeWeights(bits=4, block_size=32, symmetric=False), 2),
+    Choice(QuantizeWeights(bits=4, block_size=128, symmetric=False), 2, 1.5),
+)
+"""In the order in which a recipe's steps run."""
+
+CALIBRATED: tuple[Choice, ...] = (
+    Choice(QuantizeWeights(bits=4, block_size=64, symmetric=False, calibrate=True), 0),
+    Choice(QuantizeWeights(bits=8, block_size="row"), 1),
+    Choice(QuantizeWeights(bits=8, block_size=128), 1, 1 / 2),
+)
+"""Where there are golden inputs. What is rounded with them in view comes first, on the model as it was: a search then
+runs them once. It is measured by itself, as how much it gains is another matter for each weight."""
 
 
 def size_as(weight: Weight, choice: QuantizeWeights) -> int:
@@ -43,13 +56,13 @@ class Recipe:
     steps: tuple[Any, ...] = ()
 
     @classmethod
-    def of(cls, assigned: Mapping[str, int]) -> Recipe:
-        """`assigned`: weight -> index into CHOICES. The steps are for disjoint sets of weights."""
+    def of(cls, assigned: Mapping[str, int], choices: Sequence[Choice]) -> Recipe:
+        """`assigned`: weight -> index into `choices`. The steps are for disjoint sets of weights."""
         steps = []
-        for index, choice in enumerate(CHOICES):
+        for index, choice in enumerate(choices):
             names = tuple(name for name, chosen in assigned.items() if chosen == index)
             if names:
-                steps.append(replace(choice, tensors=names))
+                steps.append(replace(choice.step, tensors=names))
         return cls(tuple(steps))
 
     def apply(self, model: Model, context: Context) -> Model:
