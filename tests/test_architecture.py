@@ -21,6 +21,7 @@ LAYERS = [
     "__main__",
     "cli",
     "commands",
+    "testing",
     "measure",
     "serve",
     "watch",

@@ -200,4 +200,9 @@ CONFIG: dict[str, Diagnostic] = {
         "The folder does not exist or cannot be written to.",
         "Run `mbundle init` in a folder of your own.",
     ),
+    "MB153": Diagnostic(
+        "A name that a loader cannot have",
+        "A config imports a loader by its name, which no other loader may have.",
+        "Give it a name of small letters, digits and _, such as round_weights.",
+    ),
 }

@@ -48,7 +48,7 @@ def record(model: Model, path: str, golden: Given, whole: bool = False) -> Basel
     except CannotFeed as reason:
         return Baseline("", note=str(reason))
     probabilities = Probabilities(_skeleton(model).graph).names()
-    return Baseline(path, tuple(names), runner.names, count, probabilities, generated=not golden)
+    return Baseline(path, tuple(names), runner.names, count, probabilities, given=bool(golden))
 
 
 def _written(runs: Iterator[tuple[Feeds, list[Array]]], path: str, inputs: list[str]) -> tuple[int, list[str]]:
