@@ -31,6 +31,7 @@ LAYERS = [
     "built",
     "emit",
     "chunks",
+    "split",
     "loaders",
     "cache",
     "graph",

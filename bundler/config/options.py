@@ -35,6 +35,10 @@ class Data(NamedTuple):
     """Of the files, in lower case: (".npz",)."""
 
 
+class Size(NamedTuple):
+    """Marks an option that takes a number of bytes, or text such as "8 MB"."""
+
+
 FUNCTION = ("<function>",)
 """Stands for a function in a LoaderSpec; the process that applies the loader finds it by evaluating the config."""
 
@@ -122,6 +126,8 @@ def check_of(hint: Any, limits: Range | None = None, root: str = "") -> Check[An
     marker = next((item for item in arguments[1:] if isinstance(item, Data)), None) if origin is Annotated else None
     if marker is not None:
         return lambda value: FUNCTION if callable(value) else files.gathered(value, root, marker.suffixes)
+    if origin is Annotated and any(isinstance(item, Size) for item in arguments[1:]):
+        return values.optional(values.size)
     if origin is Annotated:
         return check_of(arguments[0], next((item for item in arguments[1:] if isinstance(item, Range)), None))
     if origin is Literal:
