@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import copy
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bundler.emit.manifest_reader import parse
+from bundler.errors import InputError
 from fixtures import models
 
 from . import dist
 from .cli import Within, configure
+
+HOSTILE: list[tuple[str, str, Callable[[Any], object]]] = [
+    ("[1].inputs", "made before", lambda stages: stages[1]["inputs"].append(stages[2]["outputs"][0])),
+    ("[2].outputs", "free of equal names", lambda stages: stages[2]["outputs"].append(stages[1]["outputs"][0])),
+    ("[0].data", "paths of the variant's data", lambda stages: stages[0]["data"].append("weights-9")),
+    ("", "there for every output", lambda stages: stages.pop()),
+    ("[1].graph.file", "text like", lambda stages: stages[1]["graph"].update(file="../x")),
+]
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -67,6 +80,14 @@ def test_each_stage_has_its_own_files_and_what_the_if_captures(tmp_path: Path, w
     module = (root / "dist/entries/net.js").read_text()
     assert all(stage["graph"]["file"] in module for stage in found["stages"])
     assert found["graph"]["file"] not in module
+    for at, wanted, edit in HOSTILE:
+        manifest = copy.deepcopy(dist.manifest(root / "dist"))
+        edit(manifest["entries"]["net"]["variants"][0]["stages"])
+        with pytest.raises(InputError) as caught:
+            parse(json.dumps(manifest).encode(), "model-manifest.json")
+        (problem,) = caught.value.problems
+        assert problem.code == "MB422"
+        assert f".stages{at} must be {wanted}" in problem.what, problem.what
 
 
 def test_variants_are_cut_for_themselves_and_a_second_build_cuts_nothing(tmp_path: Path, within: Within) -> None:
