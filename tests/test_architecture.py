@@ -32,6 +32,7 @@ LAYERS = [
     "built",
     "emit",
     "chunks",
+    "split",
     "loaders",
     "cache",
     "graph",

@@ -17,6 +17,7 @@ from .quantize_dynamic import QuantizeDynamic
 from .quantize_static import QuantizeStatic
 from .quantize_weights import QuantizeWeights
 from .simplify import Simplify
+from .split import Split
 
 auto = constructor(Auto)
 dce = constructor(Dce)
@@ -28,6 +29,7 @@ quantize_dynamic = constructor(QuantizeDynamic)
 quantize_static = constructor(QuantizeStatic)
 quantize_weights = constructor(QuantizeWeights)
 simplify = constructor(Simplify)
+split = constructor(Split)
 
 __all__ = [
     "auto",
@@ -40,6 +42,7 @@ __all__ = [
     "quantize_static",
     "quantize_weights",
     "simplify",
+    "split",
 ]
 
 if not TYPE_CHECKING:  # to a type checker this would make every misspelt loader an Any
