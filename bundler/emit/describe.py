@@ -10,6 +10,7 @@ from ..chunks import names
 from ..chunks.placement import Placement
 from ..chunks.sources import Sources
 from ..errors import InputError
+from ..graph.generation import Generation
 from ..graph.model import Model, Region
 from .manifest import AssetFile, FileRef, Measured, Requires, Variant
 from .transaction import Transaction
@@ -52,12 +53,14 @@ def variant(
     placement: Placement,
     max_error: float | None = None,
     cosine: float | None = None,
+    generation: Generation | None = None,
 ) -> Variant:
     """`graph`: the emitted graph file; `placement`: where its weights went."""
     distinct = {chunk.file: chunk.nbytes for file in placement.data for chunk in file.chunks}
     measured = Measured(graph.nbytes + sum(distinct.values()), max_error, cosine)
     ports = (model.signature.inputs, model.signature.outputs)
-    return Variant(name, graph, placement.data, *ports, _requires(model, graph, placement), measured)
+    requires = _requires(model, graph, placement)
+    return Variant(name, graph, placement.data, *ports, requires, measured, generation=generation)
 
 
 def _requires(model: Model, graph: FileRef, placement: Placement) -> Requires:

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from ..catalogue import problem
 from ..chunks.placement import DataFile
 from ..errors import InputError
+from ..graph.generation import Generation
 from ..graph.model import Port
 
 VERSION = 1
@@ -72,6 +73,8 @@ class Variant:
     measured: Measured
     providers: tuple[Provider, ...] = PROVIDERS
     """Where a runtime may use it: what a golden check found to be wrong on one is not listed."""
+    generation: Generation | None = None
+    """How it writes tokens; None: it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +137,32 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 def _variant(variant: Variant) -> dict[str, Any]:
     everywhere = variant.providers == PROVIDERS
-    return ({} if everywhere else {"providers": list(variant.providers)}) | {
-        "name": variant.name,
-        "graph": _ref(variant.graph),
-        "data": [_data(file) for file in variant.data],
-        "inputs": [_port(port) for port in variant.inputs],
-        "outputs": [_port(port) for port in variant.outputs],
-        "requires": _requires(variant.requires),
-        "measured": _measured(variant.measured),
+    optional = {} if variant.generation is None else {"generation": _generation(variant.generation)}
+    return (
+        optional
+        | ({} if everywhere else {"providers": list(variant.providers)})
+        | {
+            "name": variant.name,
+            "graph": _ref(variant.graph),
+            "data": [_data(file) for file in variant.data],
+            "inputs": [_port(port) for port in variant.inputs],
+            "outputs": [_port(port) for port in variant.outputs],
+            "requires": _requires(variant.requires),
+            "measured": _measured(variant.measured),
+        }
+    )
+
+
+def _generation(found: Generation) -> dict[str, Any]:
+    return {
+        "layers": found.layers,
+        "heads": found.heads,
+        "headDim": found.head,
+        "dtype": found.dtype,
+        "bytesPerToken": found.bytes_per_token,
+        "cache": [list(pair) for pair in found.cache],
+        "end": list(found.end),
+        **({"words": found.words} if found.words else {}),
     }
 
 

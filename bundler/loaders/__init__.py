@@ -12,6 +12,7 @@ from .dce import Dce
 from .dedupe import Dedupe
 from .float16 import Float16
 from .fuse import Fuse
+from .kv_cache import KvCache
 from .quantize_dynamic import QuantizeDynamic
 from .quantize_static import QuantizeStatic
 from .quantize_weights import QuantizeWeights
@@ -22,6 +23,7 @@ dce = constructor(Dce)
 dedupe = constructor(Dedupe)
 fuse = constructor(Fuse)
 float16 = constructor(Float16)
+kv_cache = constructor(KvCache)
 quantize_dynamic = constructor(QuantizeDynamic)
 quantize_static = constructor(QuantizeStatic)
 quantize_weights = constructor(QuantizeWeights)
@@ -33,6 +35,7 @@ __all__ = [
     "dedupe",
     "float16",
     "fuse",
+    "kv_cache",
     "quantize_dynamic",
     "quantize_static",
     "quantize_weights",

@@ -13,12 +13,14 @@ from ..cache import fresh
 from ..cache.twins import Twins
 from ..chunks import names
 from ..chunks.write import write_chunks
+from ..config.ending import end_tokens
 from ..emit import verdicts
 from ..emit.describe import put_asset, put_graph, variant
 from ..emit.loader import render, runtime_files
 from ..emit.manifest import Entry, Manifest
 from ..emit.ort import put as put_ort
 from ..emit.transaction import Committed, Transaction
+from ..graph.generation import generation_of
 from ..graph.write import graph_file
 from .job import Job
 from .sources import refuse_changed_sources
@@ -96,9 +98,12 @@ def _compressed(job: Job, manifest: Manifest, output: Transaction) -> dict[str, 
 
 def _described(entry: BuiltEntry, shipment: Shipment, output: Transaction) -> Entry:
     variants = []
+    end = end_tokens(entry.spec.source_path)
     for key, one in entry.keyed():
+        generation = generation_of(one.model.signature, entry.source.signature, end)
         compared = [record for record in one.records if record.status in ("ok", "cached")]
         figures = (compared[-1].max_error, compared[-1].cosine) if compared else (None, None)
-        variants.append(variant(one.name, one.model, shipment.graphs[key], shipment.placements[key], *figures))
+        placed = (shipment.graphs[key], shipment.placements[key])
+        variants.append(variant(one.name, one.model, *placed, *figures, generation))
     assets = tuple(put_asset(output, path) for path in entry.spec.assets)
     return Entry(tuple(variants), entry.spec.load, assets)

@@ -56,6 +56,17 @@ export async function renew(name, version, importEntry) {
   await Promise.all(Array.from(living, (model) => (model.name === name ? model.refresh() : undefined)));
 }
 
+/** What only some models can, of the one that is current. @param {() => Model} current */
+const writing = (current) =>
+  "generate" in current()
+    ? {
+        get generation() {
+          return /** @type {any} */ (current()).generation;
+        },
+        generate: (/** @type {unknown} */ options) => /** @type {any} */ (current()).generate(options),
+      }
+    : {};
+
 /**
  * @param {string} name @param {string} version of `current` @param {Model} current @param {LoadOptions} options
  * @returns {Model}
@@ -89,7 +100,8 @@ function alive(name, version, current, { signal: _, onProgress: __, ...options }
   const entry = { name, refresh };
   living.add(entry);
   if (newest.get(name)?.version !== version) refresh().catch(reportError); // a build came while it was loading
-  return {
+  /** @type {Model} */
+  const model = {
     get info() {
       return current.info;
     },
@@ -112,4 +124,5 @@ function alive(name, version, current, { signal: _, onProgress: __, ...options }
       return current.dispose();
     },
   };
+  return Object.defineProperties(model, Object.getOwnPropertyDescriptors(writing(() => current)));
 }

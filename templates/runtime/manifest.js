@@ -80,6 +80,16 @@ const requires = record({
   shaderF16: optional(oneOf(true, false), false),
   memory: optional(bytes, 0),
 });
+const generation = record({
+  layers: bytes,
+  heads: bytes,
+  headDim: bytes,
+  dtype: name,
+  bytesPerToken: bytes,
+  cache: list(list(name, 2), 4096),
+  words: optional(bytes, 0),
+  end: list(bytes, 4096),
+});
 const variant = record({
   name,
   graph: record(blob),
@@ -87,6 +97,7 @@ const variant = record({
   inputs: ports,
   outputs: ports,
   providers: optional(list(name, 9), undefined),
+  generation: optional(generation, undefined),
   requires: optional(requires, Object.freeze({ ops: Object.freeze([]), shaderF16: false, memory: 0 })),
 });
 const entryRecord = record({

@@ -1,0 +1,42 @@
+"""A KV cache in the form that a model takes it, from floats and back: what `loaders.recoding` does, in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ...graph.generation import is_cache
+from ...graph.model import Port
+from ..recoding import STEPS
+from .feeds import Array, Feeds
+
+
+def stored(feeds: Feeds, ports: Iterable[Port]) -> Feeds:
+    """`feeds` with its caches as `ports` take them."""
+    return feeds | {p.name: _encoded(feeds[p.name], p.dtype) for p in ports if is_cache(p.name) and p.name in feeds}
+
+
+def plain(names: Sequence[str], found: Sequence[Array], expected: Sequence[Array]) -> list[Array]:
+    """`found` with its caches as they are in `expected`."""
+    return [_decoded(a, b) if is_cache(name) else a for name, a, b in zip(names, found, expected, strict=True)]
+
+
+def _encoded(array: Array, dtype: str) -> Array:
+    if array.dtype.kind != "f" or array.dtype.name == dtype:
+        return array
+    if dtype != "int8":
+        return array.astype(dtype)
+    top = np.abs(array).max(axis=-1, keepdims=True, initial=0).astype(np.float32)
+    power = np.clip(np.ceil(np.log2(np.maximum(top / 127, 2.0**-100)) * STEPS), -128, 127)
+    values = np.clip(np.round(array / np.exp2(power / STEPS)), -127, 127)
+    return np.concatenate([values, power], axis=-1).astype(np.int8)
+
+
+def _decoded(array: Array, like: Array) -> Array:
+    if array.dtype == like.dtype or like.dtype.kind != "f":
+        return array
+    if array.dtype == np.int8 and array.shape[-1] == like.shape[-1] + 1:
+        values = array[..., :-1] * np.exp2(array[..., -1:].astype(np.float32) / STEPS)
+        return values.astype(like.dtype)
+    return array.astype(like.dtype)
