@@ -19,6 +19,8 @@ import { orAbort } from "./scope.js";
 
 /** Of what a cache may be made. @type {Record<string, any>} */
 const ELEMENTS = { float32: Float32Array, float16: /** @type {any} */ (globalThis).Float16Array ?? Uint16Array, int8: Int8Array, uint8: Uint8Array };
+/** How long a page may wait for its turn, beside one step. */
+const TURN_MS = 8;
 const OWN = new Set(["input_ids", "attention_mask", "position_ids"]);
 
 /** Where outputs are left. @param {import("./capability.js").Choice} choice */
@@ -110,12 +112,15 @@ async function write(parts, { prompt, max_new_tokens, ends, pick, signal, onToke
 /** A step on wasm is no task of its own: without this no click, no timer and no message would come through until the text is done. */
 function takeTurns() {
   const { port1, port2 } = new MessageChannel();
-  /** @returns {Promise<void>} */
-  const next = () =>
-    new Promise((resolve) => {
-      port1.onmessage = () => resolve();
+  let began = performance.now();
+  const next = async () => {
+    if (performance.now() - began < TURN_MS) return;
+    await new Promise((resolve) => {
+      port1.onmessage = resolve;
       port2.postMessage(0);
     });
+    began = performance.now();
+  };
   return { next, end: () => port1.close() };
 }
 
