@@ -224,3 +224,15 @@ def test_the_build_says_what_a_token_takes(project: Path) -> None:
     manifest = json.loads((project / "dist/model-manifest.json").read_text())
     assert not list(validator().iter_errors(manifest))
     assert read_manifest(str(project / "dist")).to_bytes() == (project / "dist/model-manifest.json").read_bytes()
+
+
+def test_golden_and_bench_feed_each_variant_its_own_cache(project: Path) -> None:
+    run(project, "golden", "record").ok()
+    checked = run(project, "golden", "check", "--browser", "none", "--json").ok().json
+    found = {name: one["providers"]["native"] for name, one in checked["entries"]["writer"]["variants"].items()}
+    assert {name: one["status"] for name, one in found.items()} == dict.fromkeys(VARIANTS, "ok")
+    assert 1 > found["half"]["cosine"] > 0.99999
+    benched = run(project, "bench", "--browser", "none", "--runs", "1", "--inferences", "1", "--json").ok().json
+    timed = {row["variant"]: row for row in benched["entries"]["writer"]["rows"]}
+    assert timed.keys() == {None, *VARIANTS}
+    assert not any("error" in row for row in timed.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -14,12 +14,18 @@ from .feeds import Array, Feeds
 
 def stored(feeds: Feeds, ports: Iterable[Port]) -> Feeds:
     """`feeds` with its caches as `ports` take them."""
-    return feeds | {p.name: _encoded(feeds[p.name], p.dtype) for p in ports if is_cache(p.name) and p.name in feeds}
+    caches = [port for port in ports if is_cache(port.name) and port.name in feeds]
+    return feeds | {port.name: _encoded(feeds[port.name], port.dtype) for port in caches}
 
 
 def plain(names: Sequence[str], found: Sequence[Array], expected: Sequence[Array]) -> list[Array]:
     """`found` with its caches as they are in `expected`."""
-    return [_decoded(a, b) if is_cache(name) else a for name, a, b in zip(names, found, expected, strict=True)]
+    return [plain_one(name, a, lambda b=b: b) for name, a, b in zip(names, found, expected, strict=True)]  # type: ignore[misc]
+
+
+def plain_one(name: str, found: Array, expected: Callable[[], Array]) -> Array:
+    """`expected` is asked for a cache only."""
+    return _decoded(found, expected()) if is_cache(name) else found
 
 
 def _encoded(array: Array, dtype: str) -> Array:
