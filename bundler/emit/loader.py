@@ -94,7 +94,8 @@ def stem(name: str) -> str:
 def _signature(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Inputs and outputs of the first variant; all variants of an entry share them."""
     first = entry["variants"][0]
-    return {side: [{key: port[key] for key in _PORT} for port in first[side]] for side in ("inputs", "outputs")}
+    ports = {side: [{key: port[key] for key in _PORT} for port in first[side]] for side in ("inputs", "outputs")}
+    return ports | ({"generates": True} if "generation" in first else {})
 
 
 def _files(entry: Mapping[str, Any]) -> Iterator[str]:
