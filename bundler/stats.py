@@ -57,6 +57,7 @@ def _entry(entry: BuiltEntry, shipment: Shipment) -> dict[str, Any]:
         "ops": dict(entry.source.ops),
         "weights": weight_bytes(entry.source),
         "notes": list(entry.notes),
+        **({"export": dict(entry.export)} if entry.export else {}),
         "variants": [
             {
                 "name": variant.name,

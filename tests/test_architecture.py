@@ -32,6 +32,7 @@ LAYERS = [
     "emit",
     "chunks",
     "loaders",
+    "export",
     "cache",
     "graph",
     "process",

@@ -173,7 +173,16 @@ class Entry(Declaration):
     """A named model that the app asks for."""
 
     source: PathText
-    """An .onnx file, a folder holding one, "package:<distribution>/<path>" or "npm:<package>/<path>"."""
+    """An .onnx file, a folder holding one, "package:<distribution>/<path>" or "npm:<package>/<path>"; or a checkpoint
+    to export: a folder with a config.json and .safetensors files, or "hf:<owner>/<name>"."""
+    task: str = "auto"
+    """What a checkpoint is exported for: "feature-extraction", "text-classification", ...; "auto": its own."""
+    part: str = ""
+    """Which of several models that a checkpoint exports to: "encoder_model"."""
+    exporter: Literal["auto", "optimum", "dynamo"] = "auto"
+    """"optimum", or torch's own "dynamo"; "auto": the first, and the second for what that does not know."""
+    export_python: PathText | None = None
+    """The Python that has torch and optimum. None: that of the config, else MBUNDLE_EXPORT_PYTHON, else our own."""
     use: Sequence[Step] = ()
     """Loaders that every variant goes through, in execution order."""
     variants: Mapping[str, Sequence[Step]] | None = None
@@ -222,6 +231,8 @@ class Config(Declaration):
     entries: Mapping[str, Entry]
     output: Output | None = None
     chunks: Chunks | None = None
+    export_python: PathText | None = None
+    """The Python that exports the checkpoints of all entries."""
 
 
 ConfigFunction: TypeAlias = Callable[[ConfigEnv], Config]
@@ -231,7 +242,11 @@ ConfigFunction: TypeAlias = Callable[[ConfigEnv], Config]
 def define_config(config: ConfigFunction, /) -> ConfigFunction: ...
 @overload
 def define_config(
-    *, entries: Mapping[str, Entry], output: Output | None = None, chunks: Chunks | None = None
+    *,
+    entries: Mapping[str, Entry],
+    output: Output | None = None,
+    chunks: Chunks | None = None,
+    export_python: PathText | None = None,
 ) -> Config: ...
 def define_config(*args: Any, **given: Any) -> Any:
     """The value for `config` in model.config.py: its parts, or a function that returns them for a ConfigEnv."""

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import printable
 from . import values
 from .budgets import read_budget
+from .checkpoints import assets_of, read_export
 from .declare import Entry, Golden
 from .files import existing, gathered, readable
 from .findings import Bad, relative
@@ -18,7 +19,7 @@ from .frame import Path
 from .names import complaint, slug
 from .options import FUNCTION
 from .part import Part
-from .schema import EntrySpec, GoldenSpec, VariantSpec
+from .schema import EntrySpec, ExportSpec, GoldenSpec, VariantSpec
 from .sources import resolve
 from .steps import Chain, digest_of_own, name_of, read_chain, takes
 
@@ -68,19 +69,21 @@ def _entry(top: Part, name: Any, value: Any) -> EntrySpec | None:
     part = Part(value, top.reading, name if isinstance(name, str) else "")
     root = top.reading.env.root
     source = part.get("source", values.path)
+    export = read_export(top, part, source, root) if source else None
     return EntrySpec(
         name=part.entry,
         source=source,
-        source_path=part.get("source", lambda _: resolve(source, root)) if source else "",
+        source_path=part.get("source", lambda _: resolve(source, root)) if source and export is None else "",
         variants=_variants(part),
         load=part.get("load", values.choice("eager", "idle", "lazy")),
         on_regression=part.get("on_regression", values.choice("error", "rollback")),
         max_error=part.get("max_error", values.optional(values.number(0))),
         golden=_golden(part),
         budget=read_budget(part),
-        assets=_assets(part),
+        assets=_assets(part, export),
         external_ops=part.get("external_ops", values.sequence(_operator)),
         allow_external=part.get("allow_external", values.sequence(lambda v: _folder(v, root))),
+        export=export,
     )
 
 
@@ -154,9 +157,12 @@ def _metric(value: Any) -> Any:
     return value
 
 
-def _assets(part: Part) -> tuple[str, ...]:
+def _assets(part: Part, export: ExportSpec | None) -> tuple[str, ...]:
+    """The user's own, then those of a checkpoint whose names are still free."""
     root = part.reading.env.root
-    assets = part.get("assets", values.sequence(lambda value: _file(value, root)))
+    own: tuple[str, ...] = part.get("assets", values.sequence(lambda value: _file(value, root)))
+    named = {os.path.basename(path) for path in own}
+    assets = own + tuple(path for path in assets_of(export) if os.path.basename(path) not in named)
     seen: dict[str, str] = {}
     for index, path in enumerate(assets):
         name = os.path.basename(path)

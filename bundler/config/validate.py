@@ -50,9 +50,8 @@ def _output(top: Part, entries: list[EntrySpec]) -> OutputSpec:
     part = top.part("output", Output) or Part(Output(), reading)
     inputs = [reading.config_file, *sorted(reading.project.inputs)]
     for entry in entries:
-        inputs += [
-            path for path in (entry.source_path, *entry.assets, entry.golden.path if entry.golden else "") if path
-        ]
+        golden = entry.golden.path if entry.golden else ""
+        inputs += [path for path in (*entry.inputs(), *entry.assets, golden) if path]
     written = part.get("dir", values.path)
     site = part if "dir" in part.given else top
     return OutputSpec(

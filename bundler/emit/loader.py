@@ -92,9 +92,11 @@ def stem(name: str) -> str:
 
 
 def _signature(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Inputs and outputs of the first variant; all variants of an entry share them."""
+    """Inputs and outputs of the first variant, which all variants of an entry share, and the names of its assets."""
     first = entry["variants"][0]
-    return {side: [{key: port[key] for key in _PORT} for port in first[side]] for side in ("inputs", "outputs")}
+    ports = {side: [{key: port[key] for key in _PORT} for port in first[side]] for side in ("inputs", "outputs")}
+    assets = [asset["name"] for asset in entry.get("assets", ())]
+    return {**ports, "assets": assets} if assets else ports
 
 
 def _files(entry: Mapping[str, Any]) -> Iterator[str]:
@@ -102,3 +104,4 @@ def _files(entry: Mapping[str, Any]) -> Iterator[str]:
         yield variant["graph"]["file"]
         for data in variant["data"]:
             yield from (chunk["file"] for chunk in data["chunks"])
+    yield from (asset["file"] for asset in entry.get("assets", ()))

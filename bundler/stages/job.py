@@ -18,6 +18,7 @@ from ..cache.store import Store
 from ..config.schema import BuildConfig, EntrySpec
 from ..emit.ort import files as ort_files
 from ..errors import Interrupted, MbundleError, OutputError, Problem
+from ..export.ensure import Exported
 from ..loaders.chain import extra_files, golden_files, preload
 from ..report.progress import Progress
 
@@ -42,6 +43,10 @@ class Job:
 
     def __init__(self, config: BuildConfig, options: BuildOptions, progress: Progress) -> None:
         self.config, self.options, self.progress = config, options, progress
+        self.declared = config
+        """As it was evaluated; in `config` the checkpoints among the sources have become models."""
+        self.exports: dict[str, Exported] = {}
+        """By entry."""
         self.warnings: list[Problem] = []
         self.errors: list[MbundleError] = []
         """Of the entries that failed so far."""
@@ -90,9 +95,11 @@ class Job:
             *(ort_files(config.root) if config.output.ort == "self" else ()),
         }
         for spec in config.entries:
-            files |= {spec.source_path, *spec.assets, *golden_files(spec)}
+            files |= {*spec.inputs(), *spec.assets, *golden_files(spec)}
+            files |= set(self.exports[spec.name].inputs if spec.name in self.exports else ())
             files |= {path for one in spec.variants for step in one.steps for path in extra_files(step, config.root)}
-        return sorted(files.union(*(entry.files for entry in entries)))
+        made = tuple(entry.files for entry in entries if entry.spec.export is None)
+        return sorted(files.union(*made))
 
     def gather(self, entries: Sequence[EntrySpec], work: Callable[[EntrySpec], R]) -> dict[str, R]:
         """Entry name -> `work` on it, for those that it succeeds on; the errors of the others go to `errors`."""

@@ -28,7 +28,9 @@ def _optimise(job: Job, entry: EntrySpec, source: ReadResult) -> BuiltEntry:
     reference = Reference(entry, source.model, _workshop(job, NoCache()))
     variants = tuple(_variant(job, entry, spec, source, reference) for spec in entry.variants)
     _check_ports(entry, variants)
-    return BuiltEntry(entry, source.model, source.files, source.notes, variants)
+    export = job.exports.get(entry.name)
+    notes = ((export.note,) if export else ()) + source.notes
+    return BuiltEntry(entry, source.model, source.files, notes, variants, export.facts if export else None)
 
 
 def _variant(job: Job, entry: EntrySpec, spec: VariantSpec, source: ReadResult, reference: Reference) -> BuiltVariant:
