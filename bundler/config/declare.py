@@ -216,6 +216,8 @@ class Output(Declaration):
     """Whose onnxruntime-web the page uses: the app's own, or a copy that is put beside the models."""
     compress: Sequence[Literal["br", "zstd"]] = ()
     """Put compressed twins (<file>.br, <file>.zst) beside the files that shrink, for hosts that serve them."""
+    layout: Literal["mbundle", "transformers.js"] = "mbundle"
+    """"transformers.js": also the folder of each entry that @huggingface/transformers loads."""
 
 
 class Chunks(Declaration):

@@ -143,6 +143,7 @@ class OutputSpec:
     """Generations whose files stay in the folder, the newest included."""
     ort: Literal["app", "self"] = "app"
     compress: tuple[Literal["br", "zstd"], ...] = ()
+    layout: Literal["mbundle", "transformers.js"] = "mbundle"
 
 
 @dataclass(frozen=True, slots=True)

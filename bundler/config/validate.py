@@ -61,6 +61,7 @@ def _output(top: Part, entries: list[EntrySpec]) -> OutputSpec:
         max_opset=part.get("max_opset", values.whole(7, 26)),
         keep=part.get("keep", values.whole(1, 100)),
         ort=part.get("ort", values.choice("app", "self")),
+        layout=part.get("layout", values.choice("mbundle", "transformers.js")),
         compress=tuple(sorted(set(part.get("compress", values.sequence(_encoding))))),
     )
 

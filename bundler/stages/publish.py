@@ -13,12 +13,13 @@ from ..cache import fresh
 from ..cache.twins import Twins
 from ..chunks import names
 from ..chunks.write import write_chunks
-from ..emit import verdicts
+from ..emit import transformers_js, verdicts
 from ..emit.describe import put_asset, put_graph, variant
 from ..emit.loader import render, runtime_files
 from ..emit.manifest import Entry, Manifest
 from ..emit.ort import put as put_ort
 from ..emit.transaction import Committed, Transaction
+from ..emit.transformers_js import Part
 from ..graph.write import graph_file
 from .job import Job
 from .sources import refuse_changed_sources
@@ -67,7 +68,17 @@ def commit(job: Job, shipment: Shipment, output: Transaction) -> Committed:
     for name, content in modules.items():
         output.put(f"{folder}/{name}", content)
     pointers = render(orjson.loads(data), names.manifest(sha256), sha256, len(data), base=site.base, ort=ort)
+    if site.layout == "transformers.js":
+        for entry in shipment.entries:
+            pointers |= _for_transformers(job, entry, shipment, output)
     return output.commit(pointers, data)
+
+
+def _for_transformers(job: Job, entry: BuiltEntry, shipment: Shipment, output: Transaction) -> dict[str, bytes]:
+    with job.progress.span(f"{entry.spec.name}: laying out for transformers.js"):
+        parts = [Part(one.name, one.model, shipment.placements[key]) for key, one in entry.keyed()]
+        base = job.config.output.base
+        return transformers_js.put(output, entry.spec.name, parts, entry.spec.assets, job.memo, base, job.warn)
 
 
 def _heeding(job: Job, name: str, entry: Entry, found: verdicts.Verdicts) -> Entry:

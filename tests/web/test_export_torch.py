@@ -18,7 +18,9 @@ from fixtures import minilm
 from .. import dist
 from ..cli import ROOT, command, environment, run
 from ..watching import watching
+from . import hugging
 from .conftest import value
+from .server import Site
 
 PYTHON = Path(os.environ.get("MBUNDLE_EXPORT_PYTHON") or ROOT / ".venv-export/bin/python")
 pytestmark = [
@@ -26,10 +28,11 @@ pytestmark = [
     pytest.mark.torch,
     pytest.mark.skipif(not PYTHON.exists(), reason="scripts/test makes .venv-export"),
 ]
-CONFIG = """from bundler import Entry, define_config
+TEXTS = ["wallet", "a picture of the sea at night", "sign out"]
+CONFIG = """from bundler import Entry, Output, define_config
 from bundler.loaders import quantize_weights, simplify
 
-config = define_config(entries={%s}, export_python="./python")
+config = define_config(entries={%s}, output=Output(layout=%r), export_python="./python")
 """
 
 
@@ -42,9 +45,9 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def configure(project: Path, **entries: str) -> None:
+def configure(project: Path, layout: str = "mbundle", **entries: str) -> None:
     listed = ", ".join(f'"{name}": Entry({options})' for name, options in entries.items())
-    (project / "model.config.py").write_text(CONFIG % listed)
+    (project / "model.config.py").write_text(CONFIG % (listed, layout))
 
 
 def asked(project: Path) -> list[str]:
@@ -67,18 +70,22 @@ def cosine(left: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> float:
 
 @pytest.mark.models
 @pytest.mark.browser
-def test_minilm_from_checkpoint_to_page(project: Path, visit: Callable[..., Any]) -> None:
+def test_minilm_from_checkpoint_to_page(project: Path, visit: Callable[..., Any], site: Site) -> None:
     pytest.importorskip("tokenizers")
     checkpoint = minilm.checkpoint()
     (project / "minilm").symlink_to(checkpoint)
-    configure(project, icons='source="./minilm", use=[simplify()]')
+    configure(
+        project,
+        "transformers.js",
+        icons='source="./minilm", variants={"fp32": [simplify()], "q8": [quantize_weights(bits=8, embeddings=False)]}',
+    )
     entry = run(project, "build", "--json", timeout=900).ok().json["entries"][0]
     assert asked(project) == ["probe", "export"]
     assert entry["export"]["task"] == "feature-extraction"
     assert entry["export"]["compared"]["last_hidden_state"]["cosine"] > 0.999999
     assert "against torch: cosine 1.0000000" in entry["notes"][0]
 
-    feeds = _sentences("wallet", "a picture of the sea at night", "sign out")
+    feeds = _sentences(*TEXTS)
     expected = _torch(project, checkpoint, feeds)
     page = visit()
     script = """const model = await m.load("icons");
@@ -92,9 +99,11 @@ def test_minilm_from_checkpoint_to_page(project: Path, visit: Callable[..., Any]
     assert found["tokenizer"] == (checkpoint / "tokenizer.json").read_text()
     assert cosine(np.array(found["values"]), expected) >= 0.9999
 
+    by_hugging_face(visit, site, np.array(found["values"]), list(expected.shape))
+
     assert run(project, "build", "--json").ok().json["fresh"]
     assert asked(project) == []
-    configure(project, icons='source="./minilm", variants={"q8": [quantize_weights(bits=8)]}')
+    configure(project, icons='source="./minilm", variants={"w8": [quantize_weights(bits=8)]}')
     again = run(project, "build", "--json", timeout=300).ok().json
     assert again["entries"][0]["export"]["cached"]
     assert asked(project) == ["probe"]
@@ -104,6 +113,25 @@ def test_minilm_from_checkpoint_to_page(project: Path, visit: Callable[..., Any]
         "tokenizer.json",
         "tokenizer_config.json",
     }
+
+
+def by_hugging_face(visit: Callable[..., Any], site: Site, ours: np.ndarray[Any, Any], shape: list[int]) -> None:
+    """The same texts through @huggingface/transformers, tokenizer and all, from the folder laid out for it."""
+    hugging.furnish(site)
+    page = visit("/hf.html")
+    page.evaluate("window.models = {}")
+    script = (
+        hugging.RUN
+        + """const tokenizer = await AutoTokenizer.from_pretrained(model);
+      const { last_hidden_state } = await loaded(tokenizer(arg.texts, { padding: true }));
+      return { values: Array.from(last_hidden_state.data), dims: last_hidden_state.dims, dtypes };"""
+    )
+    found = value(page, script, {"entry": "icons", "texts": TEXTS, "dtype": "fp32"})
+    assert (found["dtypes"], found["dims"]) == (["fp32", "q8"], shape)
+    assert np.allclose(found["values"], ours, atol=1e-5)
+    small = value(page, script, {"entry": "icons", "texts": TEXTS, "dtype": "q8"})
+    assert 0.99 < cosine(np.array(small["values"]), ours) < 0.9999999
+    assert len(site.asked(r"/onnx/model(_quantized)?\.onnx_data$")) == 2
 
 
 def _sentences(*texts: str) -> dict[str, np.ndarray[Any, Any]]:
