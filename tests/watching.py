@@ -14,7 +14,7 @@ from typing import Any
 from .cli import command, environment
 
 Event = dict[str, Any]
-PATIENCE = 30.0
+PATIENCE = 90.0
 ENDS = ("model-update", "build-unchanged", "error")
 
 
@@ -73,8 +73,8 @@ class Watch:
 
 
 @contextmanager
-def watching(project: Path, *arguments: str, **changes: str) -> Iterator[Watch]:
-    """It is ended by closing its stdin, which has to do, and leaves no process of its own."""
+def watching(project: Path, *arguments: str, ends: int = 0, **changes: str) -> Iterator[Watch]:
+    """It is ended by closing its stdin, which has to do, and leaves no process of its own. `ends`: its exit status."""
     process = subprocess.Popen(
         command("watch", "--json", "--exit-with-stdin", *arguments),
         cwd=project,
@@ -100,4 +100,4 @@ def watching(project: Path, *arguments: str, **changes: str) -> Iterator[Watch]:
             watch._reader.join(10)
             assert process.stdout is not None
             process.stdout.close()
-    assert process.returncode == 0
+    assert process.returncode == ends
