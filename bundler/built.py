@@ -30,6 +30,8 @@ class BuiltEntry:
     files: tuple[str, ...]
     notes: tuple[str, ...]
     variants: tuple[BuiltVariant, ...]
+    candidates: tuple[Mapping[str, Any], ...] = ()
+    """What was found of each, where this is one of several. JSON values."""
     export: Mapping[str, Any] | None = None
     """Facts about the export of the source, where it is a checkpoint. JSON values."""
 

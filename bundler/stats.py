@@ -58,6 +58,7 @@ def _entry(entry: BuiltEntry, shipment: Shipment) -> dict[str, Any]:
         "weights": weight_bytes(entry.source),
         "notes": list(entry.notes),
         **({"export": dict(entry.export)} if entry.export else {}),
+        **({"candidates": [dict(row) for row in entry.candidates]} if entry.candidates else {}),
         "variants": [
             {
                 "name": variant.name,

@@ -45,6 +45,11 @@ EXPORT: dict[str, Diagnostic] = {
         "`mbundle export` writes into a new folder and replaces nothing.",
         "Name another folder with --out, or move that one away.",
     ),
+    "MB359": Diagnostic(
+        "No candidate passes",
+        "Of the candidates of an entry the smallest ships that is good enough on the golden set and within the budget.",
+        "Lower Golden(at_least=…) or raise Budget(size=…) if that is fine, or add a candidate.",
+    ),
     "MB357": Diagnostic(
         "The checkpoint was not exported yet",
         "The command looks at the source model, and for a checkpoint a build makes that.",

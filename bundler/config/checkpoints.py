@@ -38,15 +38,12 @@ _ASSETS = (
 _VOCABULARIES = ("merges.txt", "sentencepiece.bpe.model", "spiece.model", "tokenizer.model", "vocab.json", "vocab.txt")
 
 
-def read_export(top: Part, part: Part, source: str, root: str) -> ExportSpec | None:
-    """None: the source is no checkpoint."""
-    try:
-        found = find_checkpoint(source, root)
-    except Bad as bad:
-        part.report(bad.code, f"`source` of Entry {bad.what}.", ("source",))
-        return None
+def read_export(top: Part, part: Part, source: str, root: str, *, several: bool = False) -> ExportSpec | None:
+    """None: the source is no checkpoint. `several`: others of the entry may be. Raises Bad."""
+    found = find_checkpoint(source, root)
     if found is None:
-        _refuse_options(part)
+        if not several:
+            _refuse_options(part)
         return None
     return replace(
         found,

@@ -172,9 +172,10 @@ class Budget(Declaration):
 class Entry(Declaration):
     """A named model that the app asks for."""
 
-    source: PathText
-    """An .onnx file, a folder holding one, "package:<distribution>/<path>" or "npm:<package>/<path>"; or a checkpoint
-    to export: a folder with a config.json and .safetensors files, or "hf:<owner>/<name>"."""
+    source: PathText = ""
+    """Needed unless there are `candidates`: an .onnx file, a folder holding one, "package:<distribution>/<path>" or
+    "npm:<package>/<path>"; or a checkpoint to export: a folder with a config.json and .safetensors files, or
+    "hf:<owner>/<name>"."""
     task: str = "auto"
     """What a checkpoint is exported for: "feature-extraction", "text-classification", ...; "auto": its own."""
     part: str = ""
@@ -183,6 +184,9 @@ class Entry(Declaration):
     """"optimum", or torch's own "dynamo"; "auto": the first, and the second for what that does not know."""
     export_python: PathText | None = None
     """The Python that has torch and optimum. None: that of the config, else MBUNDLE_EXPORT_PYTHON, else our own."""
+    candidates: Mapping[str, PathText] | None = None
+    """In place of `source`: name -> source of several models, the first being the one that all are compared with. The
+    smallest that passes the golden set and the budget ships."""
     use: Sequence[Step] = ()
     """Loaders that every variant goes through, in execution order."""
     variants: Mapping[str, Sequence[Step]] | None = None

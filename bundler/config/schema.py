@@ -127,10 +127,14 @@ class EntrySpec:
     """Absolute folders, besides the project root and the model's own folder, that external data may live in."""
     export: ExportSpec | None = None
     """Where the source is a checkpoint."""
+    candidates: tuple[EntrySpec, ...] = ()
+    """One of these ships: the entry itself with each source, called "<entry>:<candidate>". The first is the source that
+    the entry names."""
 
     def inputs(self) -> tuple[str, ...]:
-        """Absolute paths of the files that the entry names as its source: its weights may lie in more."""
-        return self.export.files if self.export else (self.source_path,)
+        """Absolute paths of the files that the entry names as its sources: its weights may lie in more."""
+        more = tuple(path for one in self.candidates for path in one.inputs())
+        return (self.export.files if self.export else (self.source_path,)) + more
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from .. import process
@@ -42,9 +42,11 @@ class Job:
     """A context: leaving it ends every child and removes the scratch folder."""
 
     def __init__(self, config: BuildConfig, options: BuildOptions, progress: Progress) -> None:
-        self.config, self.options, self.progress = config, options, progress
+        self.options, self.progress = options, progress
         self.declared = config
-        """As it was evaluated; in `config` the checkpoints among the sources have become models."""
+        """As it was evaluated; in `config` the checkpoints among the sources have become models, and each candidate of
+        an entry stands in its place."""
+        self.config = replace(config, entries=tuple(one for all in config.entries for one in all.candidates or (all,)))
         self.exports: dict[str, Exported] = {}
         """By entry."""
         self.warnings: list[Problem] = []
