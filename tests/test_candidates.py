@@ -1,4 +1,4 @@
-"""`Entry(candidates={…})`: judged on one golden set and budget; the smallest that passes ships, and the build says why."""
+"""`Entry(candidates={…})`: judged on one golden set and budget, the smallest that passes ships; the build says why."""
 
 from __future__ import annotations
 
