@@ -35,6 +35,7 @@ LAYERS = [
     "cache",
     "graph",
     "process",
+    "squeeze",
     "config",
     "catalogue",
     "codes",

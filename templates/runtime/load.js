@@ -16,7 +16,7 @@ import { collect, noteBuild } from "./upkeep.js";
 
 /**
  * @typedef {import("./types.d.ts").Spec} Spec
- * @typedef {import("./types.d.ts").LoadOptions} LoadOptions
+ * @typedef {import("./types.d.ts").OpenOptions} LoadOptions
  * @typedef {import("./types.d.ts").FileRef} FileRef
  * @typedef {import("./capability.js").Choice} Choice
  * @typedef {{choices: Choice[], skipped: string[], key: string, proven: boolean}} Plan
@@ -143,7 +143,7 @@ async function explained(spec, error, signal) {
 /** @param {Choice} choice @returns {FileRef[]} */
 const filesOf = ({ variant: { graph, data } }) => [graph, ...data.flatMap(({ chunks }) => chunks)];
 
-/** @param {Spec} spec @param {FileRef} blob @param {Uint8Array<ArrayBuffer>} target @param {Pick<import("./acquire.js").Want, "hold" | "priority" | "signal" | "onBytes">} how */
+/** @param {Spec} spec @param {FileRef} blob @param {Uint8Array<ArrayBuffer>} target @param {Pick<import("./acquire.js").Want, "hold" | "kept" | "priority" | "signal" | "onBytes">} how */
 const bring = (spec, blob, target, how) => acquire({ blob, url: locate(spec, blob.file), target, ...how });
 
 /**
@@ -177,11 +177,11 @@ async function open(spec, choice, options, skipped) {
  * @param {ReturnType<typeof trackProgress>} progress @param {LoadOptions} options
  * @returns {Promise<import("./types.d.ts").Ort>}
  */
-async function startAndFetch(spec, { device }, { places }, progress, { signal = NEVER, ort }) {
+async function startAndFetch(spec, { device }, { places }, progress, { signal = NEVER, ort, kept }) {
   await reserve(places.map(({ blob }) => blob));
   /** @type {((inner: AbortSignal) => Promise<any>)[]} */
   const fetches = places.map(({ blob, target }, index) => (inner) =>
-    bring(spec, blob, target, { hold: false, priority: 1, signal: inner, onBytes: (have, cached) => progress.update(index, have, cached) }));
+    bring(spec, blob, target, { hold: false, kept, priority: 1, signal: inner, onBytes: (have, cached) => progress.update(index, have, cached) }));
   const [started] = await together(signal, [(inner) => orAbort(startOrt(device, ort, spec), inner), ...fetches]);
   return started;
 }
