@@ -6,7 +6,7 @@ import { setBase } from "./place.js";
 
 /** @type {Map<number, Promise<import("./types.d.ts").Model>>} by the id of the call that loaded it */
 const models = new Map();
-/** What can be aborted, by its call. @type {Map<number, AbortController>} */
+/** What can be aborted, by its call; of a load also after it: stages may be under way. @type {Map<number, AbortController>} */
 const running = new Map();
 const scope = /** @type {any} */ (globalThis);
 
@@ -17,22 +17,23 @@ const CALLS = {
   load: async (id, { spec, options, base }) => {
     setBase(base);
     const onProgress = options.progress ? (/** @type {any} */ progress) => scope.postMessage({ id, progress }) : undefined;
-    return abortable(id, async (signal) => {
-      const model = loadEntry(spec, { ...options, onProgress, signal });
-      models.set(id, model);
-      const { info, inputs, outputs, generation } = /** @type {any} */ (await model);
-      return { info: { ...info, worker: true }, inputs, outputs, generation };
-    });
+    const controller = new AbortController();
+    running.set(id, controller);
+    const model = loadEntry(spec, { ...options, onProgress, signal: controller.signal });
+    models.set(id, model);
+    const { info, inputs, outputs, generation } = /** @type {any} */ (await model);
+    return { info: { ...info, worker: true }, inputs, outputs, generation };
   },
   generate: (id, { model, options, tells }) =>
     abortable(id, async (signal) => {
       const onToken = tells ? (/** @type {number[]} */ ...token) => scope.postMessage({ id, progress: token }) : undefined;
       return /** @type {any} */ (await models.get(model))?.generate({ ...options, onToken, signal });
     }),
-  run: async (_, { model, feeds }) => (await models.get(model))?.run(feeds),
+  run: async (_, { model, feeds, options }) => (await models.get(model))?.run(feeds, options),
   dispose: async (_, { model }) => {
     await (await models.get(model))?.dispose();
     models.delete(model);
+    running.delete(model);
   },
 };
 
@@ -54,6 +55,7 @@ scope.onmessage = async (/** @type {MessageEvent} */ { data: message }) => {
     scope.postMessage({ id: message.id, value }, message.call === "run" ? buffersOf(value) : []);
   } catch (error) {
     models.delete(message.id);
+    running.delete(message.id);
     scope.postMessage({ id: message.id, error: plain(error) });
   }
 };
