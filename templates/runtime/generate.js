@@ -23,9 +23,9 @@ const ELEMENTS = { float32: Float32Array, float16: /** @type {any} */ (globalThi
 const TURN_MS = 8;
 const OWN = new Set(["input_ids", "attention_mask", "position_ids"]);
 
-/** Where outputs are left. @param {import("./capability.js").Choice} choice */
+/** Where outputs are left: on a GPU, which has no bytes with a sign. @param {import("./capability.js").Choice} choice */
 export const placement = ({ variant: { generation }, device }) =>
-  device === "webgpu" && generation ? { preferredOutputLocation: Object.fromEntries(generation.cache.map(([, present]) => [present, "gpu-buffer"])) } : {};
+  device === "webgpu" && generation && generation.dtype.startsWith("float") ? { preferredOutputLocation: Object.fromEntries(generation.cache.map(([, present]) => [present, "gpu-buffer"])) } : {};
 
 /**
  * `model` with `generate`.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Playwright
 
 from bundler.emit.manifest import read_manifest
 from bundler.measure.assemble import assemble
@@ -17,8 +17,9 @@ from fixtures.decoder.native import Native
 
 from ..cli import run
 from ..dist import validator
-from .conftest import BLANK, ORT, value
+from .conftest import ARGS, BLANK, ORT, value
 from .server import Site, serving
+from .test_choice import GPU
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
@@ -180,6 +181,39 @@ def test_an_abort_ends_it_and_the_model_goes_on(prompts: list[list[int]], page: 
     assert found["wrong"] == [["feeds", "writer", True]] * 4
     assert found["both"] == [found["seen"][:5]] * 2
     assert found["last"] == found["seen"][:5]
+
+
+def test_on_a_gpu_the_cache_stays_there(driver: Playwright, project: Path, prompts: list[list[int]]) -> None:
+    """Emulated, and so only a few tokens; the cache never comes off it, but for int8, which it has not."""
+    script = """
+      const ort = await import("onnxruntime-web/webgpu");
+      const places = [];
+      const model = await m.load("writer", { device: "webgpu", variant: arg.variant, ort: { ...ort, InferenceSession: {
+        create: async (...given) => {
+          const session = await ort.InferenceSession.create(...given);
+          return { release: () => session.release(), run: async (feeds) => {
+            places.push(feeds["past_key_values.0.key"]?.location);
+            return session.run(feeds);
+          } };
+        } } } });
+      places.length = 0;
+      const { tokens } = await model.generate({ input_ids: arg.prompt, max_new_tokens: 5 });
+      return { tokens, places, device: model.info.device };
+    """
+    args = [*(arg for arg in ARGS if arg != "--disable-gpu"), *GPU]
+    mounts = {"/dist/": project / "dist", "/ort/": ORT}
+    with serving(Site(mounts=mounts, pages={"/": BLANK})) as site:
+        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=args)
+        page = browser.new_page()
+        page.goto(site.origin + "/")
+        if not page.evaluate("Boolean(navigator.gpu) && navigator.gpu.requestAdapter().then(Boolean)"):
+            pytest.skip("no WebGPU here")
+        found = {name: value(page, script, {"variant": name, "prompt": prompts[0]}) for name in ("full", "small")}
+        browser.close()
+    native = Native(str(project / "model.onnx")).greedy(prompts[0], 5)
+    assert found["full"] == {"tokens": native, "places": ["cpu", *["gpu-buffer"] * 4], "device": "webgpu"}
+    assert found["small"]["places"] == ["cpu"] * 5
+    assert len(found["small"]["tokens"]) == 5
 
 
 def test_no_memory_is_kept(prompts: list[list[int]], page: Page) -> None:
