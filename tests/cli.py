@@ -58,7 +58,7 @@ def command(*args: str) -> list[str]:
     return [sys.executable, "-m", "bundler", *args]
 
 
-def run(folder: Path, *args: str, env: Mapping[str, str] | None = None, timeout: float = 180) -> Ran:
+def run(folder: Path, *args: str, env: Mapping[str, str] | None = None, timeout: float = 600) -> Ran:
     """One command line, to its end."""
     done = subprocess.run(
         command(*args),

@@ -36,6 +36,7 @@ LAYERS = [
     "cache",
     "graph",
     "process",
+    "squeeze",
     "config",
     "catalogue",
     "codes",

@@ -57,7 +57,7 @@ def integers(name: str, values: list[int]) -> Any:
     return helper.make_tensor(name, TensorProto.INT64, [len(values)], values)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> bool:
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.02)

@@ -51,6 +51,47 @@ def test_a_change_rebuilds_what_depends_on_it(project: Path) -> None:
     assert leftovers(project) == []
 
 
+def test_a_second_one_follows_the_first_and_takes_its_place(project: Path) -> None:
+    """As when a bundler's plugin starts one while another runs in a terminal."""
+    with watching(project, ends=-9) as first, watching(project) as follower:
+        assert follower.after(0, "model-update")["entries"] == ["a"]
+        marks = first.mark(), follower.mark()
+        good = (project / "model.config.py").read_text()
+        (project / "model.config.py").write_text(good.replace("source=", "sauce="))
+        errors = [one.after(mark, "error") for one, mark in zip((first, follower), marks, strict=True)]
+        assert errors[0] == errors[1]
+        (project / "model.config.py").write_text(good)
+        follower.after(marks[1], "build-unchanged")
+        models.save(models.mlp(21), project / "a.onnx")
+        update = follower.after(marks[1], "model-update")
+        assert update == first.after(marks[0], "model-update")
+        starts = [one.starts(mark) for one, mark in zip((first, follower), marks, strict=True)]
+        assert starts[0] == starts[1], "nothing is built twice"
+
+        first.process.kill()
+        first.process.wait()
+        follower.until(lambda all: all[-1]["type"] == "build-unchanged", "build of its own")
+        mark = follower.mark()
+        models.save(models.mlp(22), project / "a.onnx")
+        assert follower.after(mark, "model-update")["rebuilt"] == ["a/default"]
+        follower.settled()
+    dist.check(project / "dist")
+
+
+@pytest.mark.parametrize("limit", ["max_inotify_instances", "max_inotify_watches"])
+def test_where_the_system_gives_no_more_events_it_polls_and_says_so(project: Path, limit: str) -> None:
+    """In a namespace of its own, whose limit is none at all."""
+    under = ("unshare", "-Ur", "sh", "-c", f'echo 0 > /proc/sys/user/{limit} && exec "$@"', "sh")
+    if subprocess.run([*under, "true"], capture_output=True).returncode:
+        pytest.skip("needs user namespaces")
+    with watching(project, under=under) as watch:
+        mark = watch.mark()
+        models.save(models.mlp(7), project / "a.onnx")
+        assert watch.after(mark, "model-update")["rebuilt"] == ["a/default"]
+    assert "polling every" in watch.stderr
+    assert "fs.inotify.max_user_" in watch.stderr
+
+
 def test_a_broken_config_keeps_the_output_and_is_mended(project: Path) -> None:
     good = (project / "model.config.py").read_text()
     with watching(project) as watch:
@@ -154,8 +195,8 @@ def test_a_signal_ends_it_with_all_its_children(project: Path, how: signal.Signa
             break
     family = psutil.Process(process.pid).children(recursive=True)
     threading.Timer(0, process.send_signal, [how]).start()
-    error = process.communicate(timeout=20)[1]
+    error = process.communicate(timeout=120)[1]
     assert process.returncode == 130
     assert b"Traceback" not in error
-    assert psutil.wait_procs(family, timeout=5)[1] == []
+    assert psutil.wait_procs(family, timeout=60)[1] == []
     assert leftovers(project) == []

@@ -6,7 +6,7 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from .cli import command, environment
 
 Event = dict[str, Any]
-PATIENCE = 30.0
+PATIENCE = 90.0
 ENDS = ("model-update", "build-unchanged", "error")
 
 
@@ -24,6 +24,8 @@ class Watch:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
         self.events: list[Event] = []
+        self.stderr = ""
+        """All of it, once it has ended."""
         self._news = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -71,10 +73,14 @@ class Watch:
 
 
 @contextmanager
-def watching(project: Path, *arguments: str, **changes: str) -> Iterator[Watch]:
-    """It is ended by closing its stdin, which has to do, and leaves no process of its own."""
+def watching(
+    project: Path, *arguments: str, ends: int = 0, under: Sequence[str] = (), **changes: str
+) -> Iterator[Watch]:
+    """It is ended by closing its stdin, which has to do, and leaves no process of its own. `ends`: its exit status;
+    `under`: the start of a command line that it is to be run by.
+    """
     process = subprocess.Popen(
-        command("watch", "--json", "--exit-with-stdin", *arguments),
+        [*under, *command("watch", "--json", "--exit-with-stdin", *arguments)],
         cwd=project,
         env=environment(**changes),
         stdin=subprocess.PIPE,
@@ -94,8 +100,9 @@ def watching(project: Path, *arguments: str, **changes: str) -> Iterator[Watch]:
         finally:
             process.kill()
             process.wait()
+            watch.stderr = process.stderr.read().decode()
             process.stderr.close()
             watch._reader.join(10)
             assert process.stdout is not None
             process.stdout.close()
-    assert process.returncode == 0
+    assert process.returncode == ends

@@ -12,6 +12,7 @@ from .dce import Dce
 from .dedupe import Dedupe
 from .float16 import Float16
 from .fuse import Fuse
+from .prune import Prune
 from .quantize_dynamic import QuantizeDynamic
 from .quantize_static import QuantizeStatic
 from .quantize_weights import QuantizeWeights
@@ -23,6 +24,7 @@ dce = constructor(Dce)
 dedupe = constructor(Dedupe)
 fuse = constructor(Fuse)
 float16 = constructor(Float16)
+prune = constructor(Prune)
 quantize_dynamic = constructor(QuantizeDynamic)
 quantize_static = constructor(QuantizeStatic)
 quantize_weights = constructor(QuantizeWeights)
@@ -35,6 +37,7 @@ __all__ = [
     "dedupe",
     "float16",
     "fuse",
+    "prune",
     "quantize_dynamic",
     "quantize_static",
     "quantize_weights",

@@ -95,13 +95,19 @@ class Reference:
         self._entry, self._source, self._workshop = entry, source, workshop
         self._lock = threading.Lock()
         self._baseline: Baseline | None = None
-        self._begun = False
+        self._thread: threading.Thread | None = None
 
     def prepare(self) -> None:
         """Begins with the baseline while the first step runs: on two cores it then costs no time of its own."""
-        if not self._begun:
-            self._begun = True
-            threading.Thread(target=self._ahead, name=f"baseline {self._entry.name}", daemon=True).start()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._ahead, name=f"baseline {self._entry.name}", daemon=True)
+            self._thread.start()
+
+    def settle(self, end_children: Callable[[], None]) -> None:
+        """Until nothing that `prepare` began runs any more: it must not work in a folder that is being removed."""
+        while self._thread is not None and self._thread.is_alive():
+            end_children()  # again, for it may have been about to begin one
+            self._thread.join(0.05)
 
     def _ahead(self) -> None:
         with contextlib.suppress(MbundleError, OSError):  # who needs the baseline tries again, and tells
@@ -124,7 +130,7 @@ class Reference:
             self._source,
             os.path.join(folder, "baseline.npz"),
             golden,
-            own_metric(self._entry, self._workshop.config_file, self._workshop.mode) is not None,
+            own_metric(self._entry, self._workshop.config_file, self._workshop.mode) is not None or self._wanted(),
         )
         try:
             baseline: Baseline = process.run(
@@ -137,6 +143,11 @@ class Reference:
         except StepError as error:
             return Baseline("", note=error.problems[0].what)
         return baseline
+
+    def _wanted(self) -> bool:
+        """Whether a loader works with the samples, and so wants all that there are."""
+        steps = (spec for variant in self._entry.variants for spec in variant.steps)
+        return any(getattr(_loader(spec), "wants_samples", False) for spec in steps)
 
 
 def run_chain(

@@ -18,7 +18,7 @@ from ..cache.store import Store
 from ..config.schema import BuildConfig, EntrySpec
 from ..emit.ort import files as ort_files
 from ..errors import Interrupted, MbundleError, OutputError, Problem
-from ..loaders.chain import extra_files, golden_files, preload
+from ..loaders.chain import Reference, extra_files, golden_files, preload
 from ..report.progress import Progress
 
 R = TypeVar("R")
@@ -47,6 +47,8 @@ class Job:
         """Of the entries that failed so far."""
         self.met: dict[str, fingerprint.Fingerprint | None] = {}
         """Source files as they were when the build first met them."""
+        self.references: list[Reference] = []
+        """Of each entry; a build that fails may leave one at work."""
 
     def __enter__(self) -> Job:
         with ExitStack() as stack:
@@ -60,11 +62,16 @@ class Job:
             self.memo = Memo(self.store)
             self.history = History(self.store)
             self.scratch = self.store.scratch("build")
+            stack.callback(self._settle)
             self._exit = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
+
+    def _settle(self) -> None:
+        for reference in self.references:
+            reference.settle(self._end_children)
 
     def _end_children(self) -> None:
         if self.options.warm:

@@ -27,6 +27,7 @@ def run_loaders(job: Job, sources: Mapping[str, ReadResult]) -> tuple[BuiltEntry
 
 def _optimise(job: Job, entry: EntrySpec, source: ReadResult) -> BuiltEntry:
     reference = Reference(entry, source.model, _workshop(job, NoCache()))
+    job.references.append(reference)
     variants = tuple(_variant(job, entry, spec, source, reference) for spec in entry.variants)
     _check_ports(entry, variants)
     return BuiltEntry(entry, source.model, source.files, source.notes, variants)

@@ -5,8 +5,11 @@ Paths are relative to the project root, with forward slashes; `build` counts fro
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+
+import orjson
 
 from ..errors import Problem
 
@@ -104,3 +107,36 @@ class Failed:
 
 
 Event = Listening | BuildStart | Doing | ModelUpdate | BuildUnchanged | Failed
+
+
+def parse(line: bytes, stats_file: str) -> Event | None:
+    """What `as_json` made, of one line; None for what is no event of a build.
+
+    `stats_file`: where the build that is told of has left its stats.
+    """
+    try:
+        told: dict[str, Any] = orjson.loads(line)
+        build = told["build"]
+        match told["type"]:
+            case BuildStart.type:
+                return BuildStart(build, tuple(told["changed"]))
+            case Doing.type:
+                return Doing(build, told["text"])
+            case BuildUnchanged.type:
+                return BuildUnchanged(build)
+            case Failed.type:
+                return Failed(build, tuple(Problem(**one) for one in told["problems"]))
+            case ModelUpdate.type:
+                entries, rebuilt, cached = (tuple(told[key]) for key in ("entries", "rebuilt", "cached"))
+                sha256 = told["manifest"]["sha256"]
+                return ModelUpdate(build, entries, sha256, told["seconds"], rebuilt, cached, _stats(stats_file))
+    except (ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+def _stats(path: str) -> dict[str, Any]:
+    with contextlib.suppress(OSError, ValueError), open(path, "rb") as file:
+        found: dict[str, Any] = orjson.loads(file.read())
+        return found
+    return {}

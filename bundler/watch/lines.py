@@ -52,7 +52,7 @@ class Lines:
             sys.stderr.flush()
 
     def _update(self, event: ModelUpdate) -> None:
-        if not self._tabled:  # the first time the whole table, as `mbundle build` shows it
+        if not self._tabled and event.stats:  # the first time the whole table, as `mbundle build` shows it
             self._table(event)
             return
         self._mended()

@@ -27,6 +27,7 @@ from .attempt import Attempt, Outcome, Request, digest, parsed
 from .coalescing import Coalescer, Hint
 from .events import BuildStart, BuildUnchanged, Doing, Event, Failed, ModelUpdate
 from .files import Files
+from .relay import Relay
 from .watcher import LOOK_EVERY, Watcher, look
 
 _WAKE = 0.1
@@ -56,9 +57,30 @@ class WatchOptions:
 def watch(config_path: str, options: WatchOptions, emit: Callable[[Event], None], stop: threading.Event) -> None:
     """Builds, and builds again, until `stop` is set; blocks. `emit` is called from several threads, one at a time.
 
-    What a user can mend is an event and ends nothing; only where there is no config at all, ConfigError is raised.
+    While another process does this for the project, its events are given to `emit` in place of our own. What a user can
+    mend is an event and ends nothing; only where there is no config at all, ConfigError is raised.
     """
-    _Session(config_path, options, emit, stop).run()
+    relay = Relay(find_config(config_path), options.mode)
+    try:
+        if not relay.lead():
+            other = f"process {relay.leader}" if relay.leader else "another process"
+            options.told(f"{other} watches this project already: its builds are shown here")
+            for event in relay.follow(stop):
+                emit(event)
+            if stop.is_set():
+                return
+            options.told(f"{other} has ended: this one goes on")
+        _Session(config_path, options, _both(relay.tell, emit), stop).run()
+    finally:
+        relay.close()
+
+
+def _both(first: Callable[[Event], None], second: Callable[[Event], None]) -> Callable[[Event], None]:
+    def told(event: Event) -> None:
+        first(event)
+        second(event)
+
+    return told
 
 
 class _Session:

@@ -1,6 +1,8 @@
 // Models that outlive their builds. What `load` gives delegates to an inner model; a new build is loaded beside it, the two
 // change places between two runs, and the old one is disposed of when its runs are done. No run ever fails for it.
 
+import { forget, shelfOf, tidy } from "./keep.js";
+
 /**
  * @typedef {import("../runtime/types.d.ts").Entry<any>} Entry
  * @typedef {import("../runtime/types.d.ts").Model} Model
@@ -14,6 +16,9 @@
 const newest = new Map();
 /** What a hot entry was made of. @type {WeakMap<object, Build>} */
 const builds = new WeakMap();
+/** Of each entry, the last renewal that has come to its end; answers may overtake each other. @type {Map<string, number>} */
+const renewed = new Map();
+let renewals = 0;
 /** Models that are open. @type {Set<Living>} */
 const living = new Set();
 
@@ -30,7 +35,7 @@ export const hot = (plain) => (spec) => {
     name: spec.name,
     load: async (options = {}) => {
       const { entry, version } = now();
-      return alive(spec.name, version, await entry.load(options), options);
+      return alive(spec.name, version, await entry.load(keeping(options, spec.name, version)), options);
     },
     preload: (options) => now().entry.preload(options),
     prefetch: (options) => now().entry.prefetch(options),
@@ -48,13 +53,22 @@ export const outdated = (version) => [...newest].filter(([, build]) => build.ver
  * @param {string} name @param {string} version @param {import("./events.d.ts").ImportEntry} importEntry
  */
 export async function renew(name, version, importEntry) {
-  if (!newest.has(name) || newest.get(name)?.version === version) return;
+  const turn = ++renewals;
+  const isLate = () => (renewed.get(name) ?? 0) > turn;
+  if (!newest.has(name)) return;
+  if (newest.get(name)?.version === version) return void renewed.set(name, turn);
   const { default: it } = await importEntry(name, version);
+  if (isLate()) return; // what was asked for later is here already
+  renewed.set(name, turn);
   const build = builds.get(it);
   if (!build) throw new Error(`The new module of ${name} does not come from the dev server.`);
   newest.set(name, build);
   await Promise.all(Array.from(living, (model) => (model.name === name ? model.refresh() : undefined)));
+  if (!isLate()) tidy(name);
 }
+
+/** A worker has a memory of its own. @param {LoadOptions} options @param {string} name @param {string} version @returns {import("../runtime/types.d.ts").OpenOptions} */
+const keeping = (options, name, version) => (options.worker ? options : { ...options, kept: shelfOf(name, version) });
 
 /**
  * @param {string} name @param {string} version of `current` @param {Model} current @param {LoadOptions} options
@@ -71,7 +85,7 @@ function alive(name, version, current, { signal: _, onProgress: __, ...options }
     const { signal } = (attempt = new AbortController());
     const build = /** @type {Build} */ (newest.get(name));
     if (build.version === version) return;
-    const next = await build.entry.load({ ...options, signal }).catch((error) => {
+    const next = await build.entry.load({ ...keeping(options, name, build.version), signal }).catch((error) => {
       if (!signal.aborted) throw error;
     });
     if (!next || signal.aborted) return void next?.dispose();
@@ -107,6 +121,7 @@ function alive(name, version, current, { signal: _, onProgress: __, ...options }
     dispose: () => {
       disposed = true;
       living.delete(entry);
+      if (![...living].some((model) => model.name === name)) forget(name);
       listeners.clear();
       attempt.abort();
       return current.dispose();

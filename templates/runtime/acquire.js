@@ -16,6 +16,7 @@ const LOCK_WAIT_MS = 30_000; // a frozen tab keeps its locks; better to download
  * @property {string} url
  * @property {Uint8Array<ArrayBuffer>} target
  * @property {boolean} hold in memory, where the device's store does not take it
+ * @property {import("./types.d.ts").Kept} [kept]
  * @property {number} priority
  * @property {AbortSignal} signal
  * @property {(have: number, fromCache: boolean) => void} onBytes
@@ -73,6 +74,18 @@ function start(want) {
 
 /** @param {Want} want @param {Flight} flight */
 async function fly(want, flight) {
+  const { kept, target, blob } = want;
+  const known = kept?.get(blob.sha256);
+  if (known) {
+    target.set(known);
+    fromCache.add(flight);
+  } else await bringInto(want, flight);
+  kept?.set(blob.sha256, known ?? target.slice());
+  return target;
+}
+
+/** @param {Want} want @param {Flight} flight */
+async function bringInto(want, flight) {
   /** @param {boolean} cached @returns {(have: number) => void} */
   const tell = (cached) => (have) => flight.wants.forEach((each) => each.onBytes(have, cached));
   const stored = async () => {
@@ -80,7 +93,7 @@ async function fly(want, flight) {
     if (found) fromCache.add(flight);
     return found;
   };
-  if (await stored()) return want.target;
+  if (await stored()) return;
   await new Promise((resolve, reject) => {
     withLock(want, async (waited) => {
       if (!(waited && (await stored()))) {
@@ -92,7 +105,6 @@ async function fly(want, flight) {
       resolve(undefined);
     }).catch(reject);
   });
-  return want.target;
 }
 
 /** @param {Want} want @param {(have: number) => void} onBytes */

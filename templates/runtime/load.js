@@ -16,7 +16,7 @@ import { collect, noteBuild } from "./upkeep.js";
 
 /**
  * @typedef {import("./types.d.ts").Spec} Spec
- * @typedef {import("./types.d.ts").LoadOptions} LoadOptions
+ * @typedef {import("./types.d.ts").OpenOptions} LoadOptions
  * @typedef {import("./types.d.ts").FileRef} FileRef
  * @typedef {import("./capability.js").Choice} Choice
  * @typedef {{choices: Choice[], skipped: string[], key: string, proven: boolean}} Plan
@@ -151,7 +151,7 @@ export async function explained(spec, error, signal) {
   return import("./stale.js").then(({ explain }) => explain(spec, error, signal), () => error);
 }
 
-/** @param {Spec} spec @param {FileRef} blob @param {Uint8Array<ArrayBuffer>} target @param {Pick<import("./acquire.js").Want, "hold" | "priority" | "signal" | "onBytes">} how */
+/** @param {Spec} spec @param {FileRef} blob @param {Uint8Array<ArrayBuffer>} target @param {Pick<import("./acquire.js").Want, "hold" | "kept" | "priority" | "signal" | "onBytes">} how */
 const bring = (spec, blob, target, how) => acquire({ blob, url: locate(spec, blob.file), target, ...how });
 
 /**
@@ -170,6 +170,7 @@ export async function open(spec, choice, options, skipped) {
   const files = layout.mount();
   try {
     const session = await untilAborted(openSession(ort, choice, layout.graph, files, { ...(large ? FRUGAL : {}), ...options.sessionOptions }), signal);
+    layout.drop();
     progress.tell("ready");
     const info = { entry: spec.name, variant: variant.name, device, worker: false, downloaded: progress.downloaded(), fromCache: progress.fromCache(), skipped };
     return makeModel({ ort, session, variant, info }, options.outputs);
@@ -185,11 +186,11 @@ export async function open(spec, choice, options, skipped) {
  * @param {ReturnType<typeof trackProgress>} progress @param {LoadOptions} options
  * @returns {Promise<import("./types.d.ts").Ort>}
  */
-async function startAndFetch(spec, { device }, { places }, progress, { signal = NEVER, ort }) {
+async function startAndFetch(spec, { device }, { places }, progress, { signal = NEVER, ort, kept }) {
   await reserve(places.map(({ blob }) => blob));
   /** @type {((inner: AbortSignal) => Promise<any>)[]} */
   const fetches = places.map(({ blob, target }, index) => (inner) =>
-    bring(spec, blob, target, { hold: false, priority: 1, signal: inner, onBytes: (have, cached) => progress.update(index, have, cached) }));
+    bring(spec, blob, target, { hold: false, kept, priority: 1, signal: inner, onBytes: (have, cached) => progress.update(index, have, cached) }));
   const [started] = await together(signal, [(inner) => orAbort(startOrt(device, ort, spec), inner), ...fetches]);
   return started;
 }

@@ -102,6 +102,14 @@ export interface LoadOptions extends PreloadOptions {
   /** More options for `InferenceSession.create`. */
   readonly sessionOptions?: Readonly<Record<string, unknown>>;
 }
+/** Verified files by sha256, which the dev client keeps in memory from one build to the next. Production has none. */
+export interface Kept {
+  get(sha256: string): Uint8Array<ArrayBuffer> | undefined;
+  set(sha256: string, bytes: Uint8Array<ArrayBuffer>): unknown;
+}
+export interface OpenOptions extends LoadOptions {
+  readonly kept?: Kept;
+}
 export interface Info {
   readonly entry: string;
   readonly variant: string;

@@ -54,6 +54,7 @@ def chromium(driver: Playwright) -> Iterator[Browser]:
 def context(chromium: Browser) -> Iterator[BrowserContext]:
     """A fresh profile: nothing stored, nothing cached."""
     context = chromium.new_context()
+    context.set_default_timeout(120_000)  # two slow cores that others use too
     yield context
     context.close()
 
@@ -103,7 +104,7 @@ def value(page: Page, script: str, argument: Any = None) -> Any:
     return result["value"]
 
 
-def until(page: Page, condition: str, argument: Any = None, seconds: float = 15) -> None:
+def until(page: Page, condition: str, argument: Any = None, seconds: float = 60) -> None:
     """Waits until the async function `condition` is true; `wait_for_function` takes a promise for true."""
     for _ in range(int(seconds * 20)):
         if page.evaluate(condition, argument):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, Route
 
 from bundler.emit.loader import stem
 from bundler.serve.devclient import DevClient
@@ -115,6 +115,7 @@ def test_a_page_that_infers_in_a_loop_gets_each_new_model(dev: Dev, context: Bro
     until(page, "async () => window.seen?.runs > 5")
     page.wait_for_timeout(300)  # also what is stored after the first answer
     before, count = len(dev.sent), page.evaluate("seen.values.length")
+    page.evaluate(READS)
 
     dev.build({"it": {"fp32": model(5)}, "other": {"fp32": scale(2)}}, "it")
     until(page, "async () => seen.updates.length === 1")
@@ -125,6 +126,7 @@ def test_a_page_that_infers_in_a_loop_gets_each_new_model(dev: Dev, context: Bro
     new = {path.name: path.stat().st_size for path in set((dev.folder / "assets").iterdir()) - old}
     fetched = {one.path.rpartition("/")[2]: one.nbytes for one in dev.sent[before:] if "/assets/" in one.path}
     assert fetched == new  # the changed chunk and the manifest, byte for byte
+    assert 0 < len(page.evaluate("reads")) <= len(new)  # the others are still in memory
     assert page.evaluate("seen.updates[0].downloaded") == sum(
         size for name, size in new.items() if not name.startswith("manifest-")
     )
@@ -139,6 +141,52 @@ def test_a_page_that_infers_in_a_loop_gets_each_new_model(dev: Dev, context: Bro
     assert all("disposed" in error for error in page.evaluate("seen.errors"))
 
 
+def test_builds_whose_modules_come_in_another_order_end_at_the_last_one(dev: Dev, context: BrowserContext) -> None:
+    """A module that was asked for before and comes late, and a build that is as the one in use was."""
+    first = {"it": {"fp32": scale(2)}}
+    dev.build(first, "it")
+    page = opened(context, dev, "app.html")
+    until(page, "async () => window.seen?.runs > 5")
+    start = page.evaluate("seen.values[0]")
+    held: list[Route] = []
+    context.route("**/entries/it.js?build=*", lambda route: held.append(route))
+
+    def asked(count: int) -> None:
+        for _ in range(1200):
+            if len(held) >= count:
+                return
+            page.wait_for_timeout(50)
+        raise AssertionError(held)
+
+    dev.build({"it": {"fp32": scale(3)}}, "it")
+    asked(1)
+    late = held[0].fetch()  # what the server had then
+    dev.build({"it": {"fp32": scale(5)}}, "it")
+    asked(2)
+    held[1].continue_()
+    until(page, "async (want) => seen.values.at(-1) === want", start / 2 * 5)
+    held[0].fulfill(response=late)
+    page.wait_for_timeout(500)  # it would be taken now
+
+    dev.build({"it": {"fp32": scale(7)}}, "it")
+    asked(3)
+    late = held[2].fetch()
+    dev.build({"it": {"fp32": scale(5)}}, "it")  # back to what is in use: nothing is to be loaded
+    page.wait_for_timeout(500)
+    held[2].fulfill(response=late)
+    page.wait_for_timeout(500)
+    assert page.evaluate("seen.values") == [start, start / 2 * 5]
+    assert page.evaluate("seen.errors") == []
+
+
+READS = """() => {
+  const { match } = Cache.prototype;
+  const seen = (window.reads = []);
+  Cache.prototype.match = function (key) {
+    if (/[0-9a-f]{64}$/.test(key)) seen.push(key);
+    return match.call(this, key);
+  };
+}"""
 VALUE = """async () => {
   const { load } = await import("/entries/it.js?fresh");
   const it = await load({ ort: { wasm: "/ort/ort.wasm.bundle.min.mjs" } });

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
+from ..watching import watching
 from . import plugins
 from .server import Site, serving
 
@@ -78,6 +79,22 @@ def test_a_running_page_gets_a_new_model_and_is_told_of_errors(
         dev.kill()
         _, alive = psutil.wait_procs(family, 30)
         assert alive == []
+
+
+def test_a_watch_in_a_terminal_is_followed_and_outlived(app: Path, context: BrowserContext) -> None:
+    with watching(app, ends=-9) as terminal, plugins.serving("vite", app) as dev:
+        page = context.new_page()
+        page.goto(dev.url)
+        page.wait_for_function(RUNNING)
+        plugins.save(app, 2.0)
+        page.wait_for_function("window.seen.values.at(-1) === '128.0000'")
+        assert len(terminal.starts()) == 2
+        assert any(f"process {terminal.process.pid} watches this project" in line for line in dev.lines)
+        terminal.process.kill()
+        terminal.process.wait()
+        plugins.save(app, 3.0)
+        page.wait_for_function("window.seen.values.at(-1) === '192.0000'")
+        assert page.evaluate("window.seen.failures") == []
 
 
 @pytest.mark.parametrize("bundler", ["vite", "vite7", "webpack"])

@@ -6,27 +6,35 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
 from ...graph.model import Model
 from ..base import Context
+from ..verify.agreement import Agreement
 from ..verify.baseline import Baseline
 from ..verify.compare import Array, compare
 from ..verify.measured import Measured
 from ..verify.samples import left_of, load
 from ..verify.session import Runner
-from .recipe import Recipe
 
 FEW = 2
 """Samples for a sensitivity, spread over all."""
 
 
-class Trials:
-    """Candidates made of one model. Each lives on the disk only while it runs."""
+class Recipe(Protocol):
+    """How a candidate is made of the model."""
 
-    def __init__(self, model: Model, context: Context, samples: Baseline) -> None:
-        self._model, self._context, self._samples = model, context, samples
+    def apply(self, model: Model, context: Context, /) -> Model: ...
+
+
+class Trials:
+    """Candidates made of one model. Each lives on the disk only while it runs. `cosine`: the least that an output may
+    have with the source's, whatever the metric."""
+
+    def __init__(self, model: Model, context: Context, samples: Baseline, cosine: float = -1.0) -> None:
+        self._model, self._context, self._samples, self._cosine = model, context, samples, cosine
         self._names = left_of(samples, model.signature)
         every = max(samples.samples // FEW, 1)
         self._few = [one for index, one in enumerate(load(samples, model.signature)) if index % every == every // 2]
@@ -43,17 +51,20 @@ class Trials:
             return candidate.model.nbytes, float(np.nan_to_num((off / whole).max(), nan=np.inf))
 
     def accuracy(self, recipe: Recipe) -> tuple[int, float]:
-        """(bytes, golden metric) on all samples. A result that is broken has -inf."""
+        """(bytes, golden metric) on all samples. A result that is broken or too far off has -inf."""
         with self._made(recipe) as candidate:
             runner = Runner(candidate.model, fast=True)
             metric = self._context.metric
             pairs = self._pairs(runner)
             if metric is None:
                 found = compare(self._names, pairs, self._samples.probabilities)
-                return candidate.model.nbytes, float("-inf") if found.broken else found.cosine
+                return candidate.model.nbytes, found.cosine if self._sound(found) else float("-inf")
             with Measured(metric, self._samples, self._model.signature) as measured:
                 found = compare(self._names, measured.seen(pairs), self._samples.probabilities)
-                return candidate.model.nbytes, float("-inf") if found.broken else measured.value()
+                return candidate.model.nbytes, measured.value() if self._sound(found) else float("-inf")
+
+    def _sound(self, found: Agreement) -> bool:
+        return not found.broken and found.cosine >= self._cosine
 
     def _pairs(self, runner: Runner) -> Iterator[tuple[list[Array], list[Array]]]:
         for inputs, expected in load(self._samples, self._model.signature):
