@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .chunks.label import VariantId
 from .chunks.placement import Placement
@@ -31,6 +32,10 @@ class BuiltEntry:
     files: tuple[str, ...]
     notes: tuple[str, ...]
     variants: tuple[BuiltVariant, ...]
+    candidates: tuple[Mapping[str, Any], ...] = ()
+    """What was found of each, where this is one of several. JSON values."""
+    export: Mapping[str, Any] | None = None
+    """Facts about the export of the source, where it is a checkpoint. JSON values."""
 
     def keyed(self) -> Iterator[tuple[VariantId, BuiltVariant]]:
         return (((self.spec.name, one.name), one) for one in self.variants)

@@ -59,6 +59,8 @@ def _entry(entry: BuiltEntry, shipment: Shipment) -> dict[str, Any]:
         "ops": dict(entry.source.ops),
         "weights": weight_bytes(entry.source),
         "notes": list(entry.notes),
+        **({"export": dict(entry.export)} if entry.export else {}),
+        **({"candidates": [dict(row) for row in entry.candidates]} if entry.candidates else {}),
         "variants": [
             {
                 "name": variant.name,
@@ -127,10 +129,10 @@ def _apart(files: Iterable[Emitted]) -> tuple[list[Emitted], dict[str, dict[str,
 
 
 def _with_folders(files: Iterable[Emitted]) -> Iterator[Emitted]:
-    """The runtime's modules as the one folder that they are."""
+    """The runtime's modules as the one folder that they are, and what is laid out for another loader."""
     modules: dict[str, list[Emitted]] = {}
     for file in files:
-        if file.file.startswith("runtime-"):
+        if file.file.startswith(("runtime-", "transformers-")):
             modules.setdefault(file.file.split("/")[0] + "/", []).append(file)
         else:
             yield file
@@ -150,6 +152,6 @@ def _file(
 def _other(file: str) -> str:
     if file.startswith("assets/"):
         return "manifest" if file.startswith("assets/manifest-") else "asset"
-    if file.startswith("runtime-"):
-        return "runtime"
+    if file.startswith(("runtime-", "transformers-")):
+        return "runtime" if file.startswith("runtime-") else "transformers.js"
     return "manifest" if file.endswith(".json") else "loader"

@@ -34,6 +34,7 @@ LAYERS = [
     "chunks",
     "split",
     "loaders",
+    "export",
     "cache",
     "graph",
     "process",

@@ -177,7 +177,7 @@ CONFIG: dict[str, Diagnostic] = {
     ),
     "MB146": Diagnostic(
         "A source is written in a way that mbundle does not know",
-        "A source is a path, `package:<distribution>/<path>` or `npm:<package>/<path>`; nothing is downloaded.",
+        "A source is a path, `package:<distribution>/<path>`, `npm:<package>/<path>` or `hf:<owner>/<name>`.",
         "Save the model beside the config and name the file.",
     ),
     "MB147": Diagnostic(

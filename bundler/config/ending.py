@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 import os
 
+from .schema import EntrySpec
+
 _FILES = ("generation_config.json", "config.json")
 _MOST = 1 << 20
 
 
-def ending_files(source: str) -> tuple[str, ...]:
-    """Absolute paths of those files that there are beside the model at `source`, in the folder above `onnx/` too."""
-    folder = os.path.dirname(source)
+def ending_files(entry: EntrySpec) -> tuple[str, ...]:
+    """Absolute paths of those files that there are in the checkpoint, or beside the model.
+
+    For a model in a folder `onnx/`, in the one above that too.
+    """
+    folder = entry.export.folder if entry.export else os.path.dirname(entry.source_path)
+    if not folder:
+        return ()
     folders = [folder, *([os.path.dirname(folder)] if os.path.basename(folder) == "onnx" else [])]
     return tuple(path for each in folders for name in _FILES if os.path.isfile(path := os.path.join(each, name)))
 
 
-def end_tokens(source: str) -> tuple[int, ...]:
+def end_tokens(entry: EntrySpec) -> tuple[int, ...]:
     """`eos_token_id` of the first file that has one; none where no file says it."""
-    for path in ending_files(source):
+    for path in ending_files(entry):
         try:
             with open(path, "rb") as file:
                 found = json.loads(file.read(_MOST)).get("eos_token_id")

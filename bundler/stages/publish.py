@@ -14,13 +14,14 @@ from ..cache.twins import Twins
 from ..chunks import names
 from ..chunks.write import write_chunks
 from ..config.ending import end_tokens
-from ..emit import verdicts
+from ..emit import transformers_js, verdicts
 from ..emit.describe import put_asset, put_graph, variant
 from ..emit.loader import render, runtime_files
 from ..emit.manifest import Entry, Manifest
 from ..emit.ort import put as put_ort
 from ..emit.staged import joined, part, put_stages
 from ..emit.transaction import Committed, Transaction
+from ..emit.transformers_js import Part
 from ..graph.generation import generation_of
 from ..graph.write import graph_file
 from .job import Job
@@ -72,7 +73,17 @@ def commit(job: Job, shipment: Shipment, output: Transaction) -> Committed:
     for name, content in modules.items():
         output.put(f"{folder}/{name}", content)
     pointers = render(orjson.loads(data), names.manifest(sha256), sha256, len(data), base=site.base, ort=ort)
+    if site.layout == "transformers.js":
+        for entry in shipment.entries:
+            pointers |= _for_transformers(job, entry, shipment, output)
     return output.commit(pointers, data)
+
+
+def _for_transformers(job: Job, entry: BuiltEntry, shipment: Shipment, output: Transaction) -> dict[str, bytes]:
+    with job.progress.span(f"{entry.spec.name}: laying out for transformers.js"):
+        parts = [Part(one.name, one.model, shipment.placements[key]) for key, one in entry.keyed()]
+        base = job.config.output.base
+        return transformers_js.put(output, entry.spec.name, parts, entry.spec.assets, job.memo, base, job.warn)
 
 
 def _heeding(job: Job, name: str, entry: Entry, found: verdicts.Verdicts) -> Entry:
@@ -101,7 +112,7 @@ def _compressed(job: Job, manifest: Manifest, output: Transaction) -> dict[str, 
 
 def _described(entry: BuiltEntry, shipment: Shipment, output: Transaction) -> Entry:
     variants = []
-    end = end_tokens(entry.spec.source_path)
+    end = end_tokens(entry.spec)
     for key, one in entry.keyed():
         generation = generation_of(one.model.signature, entry.source.signature, end)
         compared = [record for record in one.records if record.status in ("ok", "cached")]

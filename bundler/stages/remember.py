@@ -39,7 +39,7 @@ def _record(job: Job, shipment: Shipment, committed: Committed, stats: dict[str,
         return
     outputs = {os.path.join(out, name): mark.sha256 for name, mark in committed.files.items()}
     inputs = job.inputs(shipment.entries)
-    fresh.record(job.config, job.watched, inputs=inputs, outputs=outputs, table=stats, memo=job.memo)
+    fresh.record(job.declared, job.watched, inputs=inputs, outputs=outputs, table=stats, memo=job.memo)
 
 
 def _over_budget(shipment: Shipment, committed: Committed) -> Iterator[Problem]:

@@ -39,6 +39,7 @@ export const hot = (plain) => (spec) => {
     },
     preload: (options) => now().entry.preload(options),
     prefetch: (options) => now().entry.prefetch(options),
+    assets: (options) => now().entry.assets(options),
   };
   builds.set(it, build);
   return it;

@@ -19,7 +19,7 @@ import { collect, noteBuild } from "./upkeep.js";
  * @typedef {import("./types.d.ts").OpenOptions} LoadOptions
  * @typedef {import("./types.d.ts").FileRef} FileRef
  * @typedef {import("./capability.js").Choice} Choice
- * @typedef {{choices: Choice[], skipped: string[], key: string, proven: boolean}} Plan
+ * @typedef {{choices: Choice[], skipped: string[], key: string, proven: boolean, assets: readonly FileRef[]}} Plan
  *   `key`: of the note that remembers the choice; `proven`: this device has run the first choice before
  */
 
@@ -62,8 +62,8 @@ export async function loadEntry(spec, options) {
  */
 export async function preloadEntry(spec, options) {
   const { signal = NEVER, priority = 0 } = options;
-  const { choices: [choice] } = await plan(spec, options, signal);
-  const files = choice ? await filesFor(choice, options) : [];
+  const { choices: [choice], assets } = await plan(spec, options, signal);
+  const files = choice ? [...(await filesFor(choice, options)), ...assets] : [];
   const progress = trackProgress(spec.name, files, options.onProgress);
   await reserve(files);
   try {
@@ -104,7 +104,7 @@ async function plan(spec, options, signal) {
   const key = encodeURIComponent(`choice-${spec.manifest.sha256.slice(0, 16)}-${options.device ?? "auto"}-${options.variant ?? ""}-${spec.name}`);
   const text = await note(key);
   if (text === undefined) holdBack(announce(spec, manifest));
-  return { ...recall(text, made), key };
+  return { ...recall(text, made), key, assets: entry.assets };
 }
 
 /** What was passed over on this device stays passed over, until the browser is another. @param {string | undefined} text @param {{choices: Choice[], skipped: string[]}} made */

@@ -104,6 +104,7 @@ const variant = record({
 });
 const entryRecord = record({
   load: optional(oneOf("lazy", "idle", "eager"), "lazy"),
+  assets: optional(list(record({ name, ...blob }), 4096), Object.freeze([])),
   variants: list(variant, 256),
 });
 const manifest = record({ version: oneOf(1), entries: map(name, entryRecord, 10000) });

@@ -39,6 +39,8 @@ export interface Port {
 export interface Signature {
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
+  /** Names of the files that come with the model. */
+  readonly assets?: readonly string[];
 }
 
 /** `["N", 2048]` as a tuple of sizes: `[number, 2048]`. */
@@ -199,6 +201,18 @@ export interface CacheInfo {
   readonly quota: number | null;
   readonly usage: number | null;
 }
+/** A file that comes with a model, such as its tokenizer. What is read was verified, and is kept on the device. */
+export interface Asset {
+  readonly name: string;
+  /** Where it is; it never changes under this name. */
+  readonly url: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  arrayBuffer(): Promise<ArrayBuffer>;
+  text(): Promise<string>;
+  json(): Promise<any>;
+}
+export type Assets<S extends Signature> = { readonly [N in NonNullable<S["assets"]>[number]]: Asset };
 /** One entry of a build: what `entries/<name>.js` exports. */
 export interface Entry<S extends Signature = Signature> {
   readonly name: string;
@@ -207,6 +221,8 @@ export interface Entry<S extends Signature = Signature> {
   preload(options?: PreloadOptions): Promise<void>;
   /** `preload`, but after everything else that the page does or fetches. */
   prefetch(options?: PreloadOptions): Promise<void>;
+  /** The files that come with the model, by name; nothing of them is fetched before it is read. */
+  assets(options?: { readonly signal?: AbortSignal }): Promise<Assets<S>>;
 }
 /** All entries of a build: what `models.js` exports. */
 export interface Api<E> {
@@ -214,6 +230,7 @@ export interface Api<E> {
   load<N extends keyof E & string>(name: N, options?: LoadOptions): Promise<Model<E[N] & Signature>>;
   preload(name: keyof E & string, options?: PreloadOptions): Promise<void>;
   prefetch(name: keyof E & string, options?: PreloadOptions): Promise<void>;
+  assets<N extends keyof E & string>(name: N, options?: { readonly signal?: AbortSignal }): Promise<Assets<E[N] & Signature>>;
 }
 
 /** Every failure that is not an abort. Switch on `code`; `fix` says what to do. */
@@ -279,8 +296,12 @@ export interface Variant extends Signature {
   readonly generation?: Generation | undefined;
 }
 export type Hint = "lazy" | "idle" | "eager";
+export interface AssetRef extends FileRef {
+  readonly name: string;
+}
 export interface ManifestEntry {
   readonly load: Hint;
+  readonly assets: readonly AssetRef[];
   readonly variants: readonly Variant[];
 }
 export interface Manifest {

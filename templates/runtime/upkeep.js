@@ -17,7 +17,7 @@ const WAIT_MS = 1_000;
 export async function noteBuild(build, spec, manifest) {
   const store = await openStore();
   if (!store.shared) return;
-  const files = [...manifest.entries.values()].flatMap(({ variants }) => variants.flatMap(filesOf));
+  const files = [...manifest.entries.values()].flatMap(({ assets, variants }) => [...assets, ...variants.flatMap(filesOf)]);
   const live = [spec.manifest, ...files].map(({ sha256 }) => sha256);
   await store.note(LIVE + (await nameOf(build)), JSON.stringify({ at: Date.now(), live: [...new Set(live)] }));
 }
