@@ -177,8 +177,8 @@ def goals(rows: dict[str, Row], times: dict[str, dict[str, Any]]) -> Iterator[Fi
     yield Figure("kv16: perplexity, of fp32's", rows["fp32-kv16"].perplexity / full.perplexity, 1.001)
     yield Figure("kv8: perplexity, of fp32's", rows["fp32-kv8"].perplexity / full.perplexity, 1.005)
     yield Figure("q4-kv8: perplexity, of fp32's", small.perplexity / full.perplexity, 1.1)
-    yield Figure("fp32: time a token, of transformers.js'", step["fp32"] / step["transformers.js fp32"], 1.0)
-    yield Figure("q4: time a token, of transformers.js'", step["q4"] / step["transformers.js q4"], 1.0)
+    yield Figure("fp32: time a token, of transformers.js'", step["fp32"] / step["transformers.js fp32"], 1.1)
+    yield Figure("q4: time a token, of transformers.js'", step["q4"] / step["transformers.js q4"], 1.1)
 
 
 def main() -> int:

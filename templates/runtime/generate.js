@@ -25,7 +25,15 @@ const OWN = new Set(["input_ids", "attention_mask", "position_ids"]);
 
 /** Where outputs are left: on a GPU, which has no bytes with a sign. @param {import("./capability.js").Choice} choice */
 export const placement = ({ variant: { generation }, device }) =>
-  device === "webgpu" && generation && generation.dtype.startsWith("float") ? { preferredOutputLocation: Object.fromEntries(generation.cache.map(([, present]) => [present, "gpu-buffer"])) } : {};
+  isSound(generation) && device === "webgpu" && generation.dtype.startsWith("float") ? { preferredOutputLocation: Object.fromEntries(generation.cache.map(([, present]) => [present, "gpu-buffer"])) } : {};
+
+/** The manifest is not trusted. @param {Generation | undefined} generation @returns {generation is Generation} */
+function isSound(generation) {
+  const { dtype, cache, end } = generation ?? {};
+  const sound = typeof dtype === "string" && Array.isArray(end) && Array.isArray(cache) && cache.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every((name) => typeof name === "string"));
+  if (!sound) throw new MbundleError("manifest", "The manifest is not valid: a variant's generation.");
+  return true;
+}
 
 /**
  * `model` with `generate`.
