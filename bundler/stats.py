@@ -96,7 +96,7 @@ def _labels(shipment: Shipment) -> dict[str, tuple[str, str]]:
     users: dict[str, list[str]] = {}
     kinds: dict[str, str] = {}
     for key, graph in shipment.graphs.items():
-        own = dict.fromkeys(shipment.chunks(key), "weights") | {graph.file: "graph"}
+        own = dict.fromkeys(shipment.chunks(key), "weights") | dict.fromkeys([graph.file, *shipment.sent(key)], "graph")
         kinds |= own
         for name in own:
             users.setdefault(name, []).append("/".join(key))

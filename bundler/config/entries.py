@@ -20,8 +20,9 @@ from .frame import Path
 from .names import complaint, slug
 from .options import FUNCTION
 from .part import Part
-from .schema import EntrySpec, ExportSpec, GoldenSpec, VariantSpec
+from .schema import EntrySpec, ExportSpec, GoldenSpec, LoaderSpec, VariantSpec
 from .sources import resolve
+from .splitting import apart
 from .steps import Chain, digest_of_own, name_of, read_chain, takes
 
 METRICS = ("cosine", "iou", "labels", "tokens", "top1", "top5")
@@ -160,19 +161,17 @@ def _variants(part: Part) -> tuple[VariantSpec, ...]:
             "MB112", f"`variants` must map names to lists of loaders, not {values.shown(raw)}.", ("variants",), fix=fix
         )
         raw = None
+    common, cut = apart(shared, part, ("use",))
     if not raw:
-        return (VariantSpec("default", shared),)
+        return (VariantSpec("default", common, cut),)
     _names(part, raw, ("variants",), "a variant", "variant")
-    return tuple(
-        VariantSpec(
-            str(name),
-            shared
-            + read_chain(
-                steps, Chain(part.entry, f"{part.entry}/variants/{name}", part.site, ("variants", name)), part.reading
-            ),
-        )
-        for name, steps in raw.items()
-    )
+    return tuple(_variant(part, str(name), steps, common, cut) for name, steps in raw.items())
+
+
+def _variant(part: Part, name: str, steps: Any, shared: tuple[LoaderSpec, ...], cut: LoaderSpec | None) -> VariantSpec:
+    chain = Chain(part.entry, f"{part.entry}/variants/{name}", part.site, ("variants", name))
+    own, own_cut = apart(read_chain(steps, chain, part.reading), part, chain.path)
+    return VariantSpec(name, shared + own, own_cut or cut)
 
 
 def _golden(entry: Part) -> GoldenSpec | None:

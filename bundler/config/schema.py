@@ -35,6 +35,8 @@ class VariantSpec:
     name: str
     steps: tuple[LoaderSpec, ...]
     """The entry's shared `use` chain followed by the variant's own steps."""
+    split: LoaderSpec | None = None
+    """Options of `split(...)`, which comes after all steps."""
 
 
 @dataclass(frozen=True, slots=True)

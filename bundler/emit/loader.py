@@ -101,7 +101,7 @@ def _signature(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _files(entry: Mapping[str, Any]) -> Iterator[str]:
     for variant in entry["variants"]:
-        yield variant["graph"]["file"]
+        yield from (part["graph"]["file"] for part in variant.get("stages") or [variant])
         for data in variant["data"]:
             yield from (chunk["file"] for chunk in data["chunks"])
     yield from (asset["file"] for asset in entry.get("assets", ()))

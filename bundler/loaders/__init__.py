@@ -12,20 +12,24 @@ from .dce import Dce
 from .dedupe import Dedupe
 from .float16 import Float16
 from .fuse import Fuse
+from .prune import Prune
 from .quantize_dynamic import QuantizeDynamic
 from .quantize_static import QuantizeStatic
 from .quantize_weights import QuantizeWeights
 from .simplify import Simplify
+from .split import Split
 
 auto = constructor(Auto)
 dce = constructor(Dce)
 dedupe = constructor(Dedupe)
 fuse = constructor(Fuse)
 float16 = constructor(Float16)
+prune = constructor(Prune)
 quantize_dynamic = constructor(QuantizeDynamic)
 quantize_static = constructor(QuantizeStatic)
 quantize_weights = constructor(QuantizeWeights)
 simplify = constructor(Simplify)
+split = constructor(Split)
 
 __all__ = [
     "auto",
@@ -33,10 +37,12 @@ __all__ = [
     "dedupe",
     "float16",
     "fuse",
+    "prune",
     "quantize_dynamic",
     "quantize_static",
     "quantize_weights",
     "simplify",
+    "split",
 ]
 
 if not TYPE_CHECKING:  # to a type checker this would make every misspelt loader an Any

@@ -119,6 +119,11 @@ class Reference:
                 self._baseline = self._recorded()
             return self._baseline
 
+    def _searched(self) -> bool:
+        """Whether a step is made from the samples, and not only judged by them: then all of them count."""
+        steps = (spec for variant in self._entry.variants for spec in variant.steps)
+        return any(getattr(_loader(spec), "wants_samples", False) for spec in steps)
+
     def _recorded(self) -> Baseline:
         """A source that cannot be run in time or memory on made-up inputs is not compared; that is told."""
         folder = process.scratch_folder("baseline-", self._workshop.scratch)
@@ -130,7 +135,7 @@ class Reference:
             self._source,
             os.path.join(folder, "baseline.npz"),
             golden,
-            own_metric(self._entry, self._workshop.config_file, self._workshop.mode) is not None,
+            own_metric(self._entry, self._workshop.config_file, self._workshop.mode) is not None or self._searched(),
         )
         try:
             baseline: Baseline = process.run(

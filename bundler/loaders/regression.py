@@ -73,7 +73,10 @@ def growth(before: Model, after: Model) -> str:
     """Says it when `after` is bigger, else ""."""
     if not grows(before, after):
         return ""
-    return f"it makes the model bigger: {amount(before.nbytes)} to {amount(after.nbytes)}"
+    old, new = amount(before.nbytes), amount(after.nbytes)
+    return (
+        f"it makes the model bigger: {f'{old} to {new}' if old != new else f'by {after.nbytes - before.nbytes} bytes'}"
+    )
 
 
 def of_loading(error: MbundleError) -> Trouble:

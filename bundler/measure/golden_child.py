@@ -25,6 +25,7 @@ from ..loaders.verify.measured import recorded as columns
 from ..loaders.verify.metric import Metric
 from ..loaders.verify.metrics import NAMED
 from .assemble import assemble
+from .emitted import Emitted
 from .tensor import WIDTHS, Feeds, Tensor
 
 _TELLING = ("top1", "top5")
@@ -73,12 +74,12 @@ def run_emitted(dist: str, variant: Variant, golden: str, found: str, folder: st
     options.intra_op_num_threads = os.cpu_count() or 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     try:
-        path = assemble(dist, variant, folder)
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        assemble(dist, variant, folder)
+        emitted = Emitted(folder, variant, options)
         names = outputs_of(baseline, variant)
         with Writer(found) as writer:
             for sample, inputs in enumerate(_inputs(baseline, variant)):
-                for index, array in enumerate(session.run(list(names), inputs)):
+                for index, array in enumerate(emitted.run(names, inputs)):
                     writer.put(f"{sample}/{index}", array)
     except InputError:
         raise

@@ -12,6 +12,7 @@ from ..errors import StepError, merge, printable
 from ..graph.read import ReadResult
 from ..loaders.caching import CachedSteps
 from ..loaders.chain import NoCache, Reference, StepCache, Workshop, run_chain
+from ..split.run import Subject, split
 from .choose import choose
 from .job import Job
 
@@ -42,7 +43,12 @@ def _variant(job: Job, entry: EntrySpec, spec: VariantSpec, source: ReadResult, 
     shop = _workshop(job, cache if job.options.use_cache else NoCache())
     with job.progress.span(f"{entry.name}/{spec.name}: {', '.join(step.name for step in spec.steps) or 'as is'}"):
         result = run_chain(entry, spec, source.model, shop, reference)
-    return BuiltVariant(spec.name, result.model, result.records)
+    if spec.split is None:
+        return BuiltVariant(spec.name, result.model, result.records)
+    subject = Subject(entry, spec.split, f"{entry.name}/{spec.name}", result.model, source.model)
+    with job.progress.span(f"{subject.label}: split"):
+        stages, record = split(subject, shop, reference, result.records)
+    return BuiltVariant(spec.name, result.model, (*result.records, record), stages)
 
 
 def _workshop(job: Job, cache: StepCache) -> Workshop:

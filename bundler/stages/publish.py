@@ -18,6 +18,7 @@ from ..emit.describe import put_asset, put_graph, variant
 from ..emit.loader import render, runtime_files
 from ..emit.manifest import Entry, Manifest
 from ..emit.ort import put as put_ort
+from ..emit.staged import joined, part, put_stages
 from ..emit.transaction import Committed, Transaction
 from ..emit.transformers_js import Part
 from ..graph.write import graph_file
@@ -42,14 +43,16 @@ def open_output(job: Job, entries: tuple[BuiltEntry, ...]) -> Transaction:
 
 def stage_files(job: Job, entries: tuple[BuiltEntry, ...], output: Transaction) -> Shipment:
     """Chunks, each shared one once, and the graph files that refer to them."""
-    models = {key: one.model for entry in entries for key, one in entry.keyed()}
+    built = {key: one for entry in entries for key, one in entry.keyed()}
+    whole = {key: one.model for key, one in built.items() if not one.stages}
+    parts = {part(key, n): stage for key, one in built.items() for n, stage in enumerate(one.stages)}
     with job.progress.span("writing chunks"):
-        placements = write_chunks(models, job.config.chunks, output, job.memo)
+        placements = write_chunks(whole | parts, job.config.chunks, output, job.memo)
     with job.progress.span("writing graphs"):
-        graphs = {
-            key: put_graph(output, *key, graph_file(model, placements[key].places)) for key, model in models.items()
-        }
-    return Shipment(entries, placements, graphs)
+        stages = {key: put_stages(output, key, one.stages, placements) for key, one in built.items() if one.stages}
+        placed = {key: joined(key, one.model, one.stages, placements) for key, one in built.items()}
+        graphs = {key: put_graph(output, *key, graph_file(one.model, placed[key].places)) for key, one in built.items()}
+    return Shipment(entries, placed, graphs, stages)
 
 
 def commit(job: Job, shipment: Shipment, output: Transaction) -> Committed:
@@ -76,7 +79,8 @@ def commit(job: Job, shipment: Shipment, output: Transaction) -> Committed:
 
 def _for_transformers(job: Job, entry: BuiltEntry, shipment: Shipment, output: Transaction) -> dict[str, bytes]:
     with job.progress.span(f"{entry.spec.name}: laying out for transformers.js"):
-        parts = [Part(one.name, one.model, shipment.placements[key]) for key, one in entry.keyed()]
+        whole = [(key, one) for key, one in entry.keyed() if not one.stages]  # that library knows none
+        parts = [Part(one.name, one.model, shipment.placements[key]) for key, one in whole]
         base = job.config.output.base
         return transformers_js.put(output, entry.spec.name, parts, entry.spec.assets, job.memo, base, job.warn)
 
@@ -110,6 +114,7 @@ def _described(entry: BuiltEntry, shipment: Shipment, output: Transaction) -> En
     for key, one in entry.keyed():
         compared = [record for record in one.records if record.status in ("ok", "cached")]
         figures = (compared[-1].max_error, compared[-1].cosine) if compared else (None, None)
-        variants.append(variant(one.name, one.model, shipment.graphs[key], shipment.placements[key], *figures))
+        files = (shipment.graphs[key], shipment.placements[key])
+        variants.append(variant(one.name, one.model, *files, *figures, shipment.stages.get(key, ())))
     assets = tuple(put_asset(output, path) for path in entry.spec.assets)
     return Entry(tuple(variants), entry.spec.load, assets)

@@ -53,7 +53,7 @@ def _over_budget(shipment: Shipment, committed: Committed) -> Iterator[Problem]:
 
 def _sent(shipment: Shipment, key: VariantId, committed: Committed) -> int:
     """Bytes of graph and chunks as a browser gets them: of the compressed twin where there is one."""
-    files = {shipment.graphs[key].file: shipment.graphs[key].nbytes, **shipment.chunks(key)}
+    files = {**shipment.sent(key), **shipment.chunks(key)}
     twins = [[committed.files.get(f"assets/{name}.{suffix}") for suffix in ("br", "zst")] for name in files]
     return sum(
         min([nbytes, *(twin.nbytes for twin in pair if twin)])

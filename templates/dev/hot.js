@@ -114,7 +114,7 @@ function alive(name, version, current, { signal: _, onProgress: __, ...options }
     get outputs() {
       return current.outputs;
     },
-    run: (feeds) => current.run(feeds),
+    run: /** @param {any} feeds @param {any} [options] @returns {Promise<any>} */ (feeds, options) => current.run(feeds, options),
     onUpdate: (listener) => {
       if (!disposed) listeners.add(listener);
       return () => void listeners.delete(listener);

@@ -87,6 +87,8 @@ export interface PreloadOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** Name of a variant of the entry, where the app wants to choose. */
   readonly variant?: string;
+  /** The outputs that the app wants; of a model that is split, stages that no wanted output needs are not fetched. */
+  readonly outputs?: readonly string[];
 }
 export interface LoadOptions extends PreloadOptions {
   readonly device?: "auto" | "wasm" | "webgpu";
@@ -97,6 +99,8 @@ export interface LoadOptions extends PreloadOptions {
    * (which a worker can import too).
    */
   readonly ort?: Ort | (() => Promise<Ort>) | Readonly<Partial<Record<"wasm" | "jspi" | "webgpu", string>>>;
+  /** Of a model that is split: gives the memory of each stage back when it has run, so that the largest one is the peak. */
+  readonly release?: boolean;
   /** More options for `InferenceSession.create`. */
   readonly sessionOptions?: Readonly<Record<string, unknown>>;
 }
@@ -120,11 +124,17 @@ export interface Info {
   /** Why better choices were passed over, in order. */
   readonly skipped: readonly string[];
 }
+export interface RunOptions<N extends string> {
+  /** The outputs to compute, instead of those named to `load`, or all. */
+  readonly outputs?: readonly N[];
+}
 export interface Model<S extends Signature = Signature> {
   readonly info: Info;
   readonly inputs: S["inputs"];
   readonly outputs: S["outputs"];
   run(feeds: Feeds<S>): Promise<Outputs<S>>;
+  /** Only these outputs. A model that is split may then do without some inputs, too. */
+  run<N extends keyof Outputs<S> & string>(feeds: Partial<Feeds<S>>, options: RunOptions<N>): Promise<Pick<Outputs<S>, N>>;
   /**
    * Calls `listener` each time that a new build has taken this model's place while you work (docs/dev.md); never in
    * production. Returns a function that ends it.
@@ -218,6 +228,12 @@ export interface Requires {
   readonly shaderF16: boolean;
   readonly memory: number;
 }
+/** A part of a variant that is split. Values go from one to the next under their names. */
+export interface Stage extends Signature {
+  readonly graph: FileRef;
+  /** Paths of the variant's data files that it reads. */
+  readonly data: readonly string[];
+}
 export interface Variant extends Signature {
   readonly name: string;
   readonly graph: FileRef;
@@ -225,6 +241,8 @@ export interface Variant extends Signature {
   readonly requires: Requires;
   /** Where a golden check has not found it to be wrong; undefined: anywhere. */
   readonly providers: readonly string[] | undefined;
+  /** In the order in which they run; undefined: it is not split. */
+  readonly stages?: readonly Stage[] | undefined;
 }
 export type Hint = "lazy" | "idle" | "eager";
 export interface AssetRef extends FileRef {
@@ -264,7 +282,7 @@ export interface OrtTensor {
   dispose?(): void;
 }
 export interface OrtSession {
-  run(feeds: Record<string, OrtTensor>): Promise<Record<string, OrtTensor>>;
+  run(feeds: Record<string, OrtTensor>, outputs?: readonly string[]): Promise<Record<string, OrtTensor>>;
   release(): Promise<void>;
 }
 export interface Ort {

@@ -6,7 +6,7 @@ import { setBase } from "./place.js";
 
 /** @type {Map<number, Promise<import("./types.d.ts").Model>>} by the id of the call that loaded it */
 const models = new Map();
-/** @type {Map<number, AbortController>} */
+/** Also after the load: stages may be under way. @type {Map<number, AbortController>} */
 const loading = new Map();
 const scope = /** @type {any} */ (globalThis);
 
@@ -19,19 +19,16 @@ const CALLS = {
     const controller = new AbortController();
     loading.set(id, controller);
     const onProgress = options.progress ? (/** @type {any} */ progress) => scope.postMessage({ id, progress }) : undefined;
-    try {
-      const model = loadEntry(spec, { ...options, onProgress, signal: controller.signal });
-      models.set(id, model);
-      const { info, inputs, outputs } = await model;
-      return { info: { ...info, worker: true }, inputs, outputs };
-    } finally {
-      loading.delete(id);
-    }
+    const model = loadEntry(spec, { ...options, onProgress, signal: controller.signal });
+    models.set(id, model);
+    const { info, inputs, outputs } = await model;
+    return { info: { ...info, worker: true }, inputs, outputs };
   },
-  run: async (_, { model, feeds }) => (await models.get(model))?.run(feeds),
+  run: async (_, { model, feeds, options }) => (await models.get(model))?.run(feeds, options),
   dispose: async (_, { model }) => {
     await (await models.get(model))?.dispose();
     models.delete(model);
+    loading.delete(model);
   },
 };
 
@@ -42,6 +39,7 @@ scope.onmessage = async (/** @type {MessageEvent} */ { data: message }) => {
     scope.postMessage({ id: message.id, value }, message.call === "run" ? buffersOf(value) : []);
   } catch (error) {
     models.delete(message.id);
+    loading.delete(message.id);
     scope.postMessage({ id: message.id, error: plain(error) });
   }
 };

@@ -47,7 +47,8 @@ def record(model: Model, path: str, golden: Given, whole: bool = False) -> Basel
         count, names = _written(runs, path, [port.name for port in model.signature.inputs])
     except CannotFeed as reason:
         return Baseline("", note=str(reason))
-    return Baseline(path, tuple(names), runner.names, count, Probabilities(_skeleton(model).graph).names())
+    probabilities = Probabilities(_skeleton(model).graph).names()
+    return Baseline(path, tuple(names), runner.names, count, probabilities, given=bool(golden))
 
 
 def _written(runs: Iterator[tuple[Feeds, list[Array]]], path: str, inputs: list[str]) -> tuple[int, list[str]]:
