@@ -13,6 +13,8 @@ from typing import Any
 from .built import BuiltEntry, Emitted, Shipment
 from .cache.location import WORK_FOLDER
 from .config.schema import BuildConfig
+from .graph.generation import generation_of
+from .graph.model import Signature
 from .loaders.record import StepRecord, weight_bytes
 from .report.machine import json_bytes
 
@@ -66,10 +68,18 @@ def _entry(entry: BuiltEntry, shipment: Shipment) -> dict[str, Any]:
                 "nodes": variant.model.nodes,
                 "ops": dict(variant.model.ops),
                 "steps": [_step(record) for record in variant.records],
+                **_cache(variant.model.signature, entry.source.signature),
             }
             for key, variant in entry.keyed()
         ],
     }
+
+
+def _cache(signature: Signature, source: Signature) -> dict[str, Any]:
+    found = generation_of(signature, source)
+    if found is None:
+        return {}
+    return {"cache": {"bytesPerToken": found.bytes_per_token, "layers": found.layers, "dtype": found.dtype}}
 
 
 def _step(record: StepRecord) -> dict[str, Any]:

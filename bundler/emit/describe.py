@@ -10,6 +10,7 @@ from ..chunks import names
 from ..chunks.placement import Placement
 from ..chunks.sources import Sources
 from ..errors import InputError
+from ..graph.generation import Generation
 from ..graph.model import Model, Region
 from .manifest import AssetFile, FileRef, Measured, Requires, Stage, Variant
 from .transaction import Transaction
@@ -53,6 +54,7 @@ def variant(
     max_error: float | None = None,
     cosine: float | None = None,
     stages: tuple[Stage, ...] = (),
+    generation: Generation | None = None,
 ) -> Variant:
     """`graph`: the emitted graph file; `placement`: where its weights went."""
     graphs = [stage.graph for stage in stages] or [graph]
@@ -60,7 +62,7 @@ def variant(
     measured = Measured(sum(one.nbytes for one in graphs) + sum(distinct.values()), max_error, cosine)
     ports = (model.signature.inputs, model.signature.outputs)
     requires = _requires(model, sum(one.nbytes for one in graphs), placement)
-    return Variant(name, graph, placement.data, *ports, requires, measured, stages=stages)
+    return Variant(name, graph, placement.data, *ports, requires, measured, stages=stages, generation=generation)
 
 
 def _requires(model: Model, graphs: int, placement: Placement) -> Requires:

@@ -96,7 +96,8 @@ def _signature(entry: Mapping[str, Any]) -> dict[str, Any]:
     first = entry["variants"][0]
     ports = {side: [{key: port[key] for key in _PORT} for port in first[side]] for side in ("inputs", "outputs")}
     assets = [asset["name"] for asset in entry.get("assets", ())]
-    return {**ports, "assets": assets} if assets else ports
+    ports |= {"assets": assets} if assets else {}
+    return ports | ({"generates": True} if "generation" in first else {})
 
 
 def _files(entry: Mapping[str, Any]) -> Iterator[str]:

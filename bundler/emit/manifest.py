@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from ..catalogue import problem
 from ..chunks.placement import DataFile
 from ..errors import InputError
+from ..graph.generation import Generation
 from ..graph.model import Port
 
 VERSION = 1
@@ -87,6 +88,8 @@ class Variant:
     """Where a runtime may use it: what a golden check found to be wrong on one is not listed."""
     stages: tuple[Stage, ...] = ()
     """In the order in which they run; none: it is not split."""
+    generation: Generation | None = None
+    """How it writes tokens; None: it does not."""
 
     @property
     def graphs(self) -> tuple[FileRef, ...]:
@@ -158,9 +161,10 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 def _variant(variant: Variant) -> dict[str, Any]:
     everywhere = variant.providers == PROVIDERS
-    split = {"stages": [_stage(stage) for stage in variant.stages]} if variant.stages else {}
+    optional: dict[str, Any] = {"stages": [_stage(stage) for stage in variant.stages]} if variant.stages else {}
+    optional |= {} if variant.generation is None else {"generation": _generation(variant.generation)}
     return (
-        split
+        optional
         | ({} if everywhere else {"providers": list(variant.providers)})
         | {
             "name": variant.name,
@@ -180,6 +184,19 @@ def _stage(stage: Stage) -> dict[str, Any]:
         "data": list(stage.data),
         "inputs": [_port(port) for port in stage.inputs],
         "outputs": [_port(port) for port in stage.outputs],
+    }
+
+
+def _generation(found: Generation) -> dict[str, Any]:
+    return {
+        "layers": found.layers,
+        "heads": found.heads,
+        "headDim": found.head,
+        "dtype": found.dtype,
+        "bytesPerToken": found.bytes_per_token,
+        "cache": [list(pair) for pair in found.cache],
+        "end": list(found.end),
+        **({"words": found.words} if found.words else {}),
     }
 
 

@@ -15,6 +15,7 @@ from ..catalogue import problem
 from ..chunks.names import ASSET_NAME
 from ..chunks.placement import ChunkRef, DataFile
 from ..errors import InputError, printable
+from ..graph.generation import Generation
 from ..graph.model import Port
 from .manifest import (
     PROVIDERS,
@@ -133,6 +134,7 @@ def _variant(value: Any, at: str) -> Variant:
         _field(fields, at, "measured", _measured),
         _field(fields, at, "providers", _providers) if "providers" in fields else PROVIDERS,
         _field(fields, at, "stages", _list(_stage)) if "stages" in fields else (),
+        _field(fields, at, "generation", _generation) if "generation" in fields else None,
     )
     _require_unique([file.path for file in variant.data], f"{at}.data")
     _require_unique([port.name for port in variant.inputs], f"{at}.inputs")
@@ -165,6 +167,26 @@ def _check_stages(variant: Variant, at: str) -> None:
         _require_unique(known, f"{where}.outputs")
     made = set(known) if variant.stages else {port.name for port in variant.outputs}
     _require(made.issuperset(port.name for port in variant.outputs), f"{at}.stages", "there for every output")
+
+
+def _generation(value: Any, at: str) -> Generation:
+    fields = _object(value, at, {"layers", "heads", "headDim", "dtype", "bytesPerToken", "cache", "end"})
+    return Generation(
+        _field(fields, at, "layers", _integer),
+        _field(fields, at, "heads", _integer),
+        _field(fields, at, "headDim", _integer),
+        _field(fields, at, "dtype", _text(_DTYPE)),
+        _field(fields, at, "bytesPerToken", _integer),
+        _field(fields, at, "cache", _list(_pair)),
+        _field(fields, at, "words", _integer) if "words" in fields else 0,
+        _field(fields, at, "end", _list(_integer)),
+    )
+
+
+def _pair(value: Any, at: str) -> tuple[str, str]:
+    names = _list(_text(_NAME))(value, at)
+    _require(len(names) == 2, at, "an input and an output")
+    return names[0], names[1]
 
 
 def _providers(value: Any, at: str) -> tuple[Provider, ...]:

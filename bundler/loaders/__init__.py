@@ -12,6 +12,7 @@ from .dce import Dce
 from .dedupe import Dedupe
 from .float16 import Float16
 from .fuse import Fuse
+from .kv_cache import KvCache
 from .prune import Prune
 from .quantize_dynamic import QuantizeDynamic
 from .quantize_static import QuantizeStatic
@@ -24,6 +25,7 @@ dce = constructor(Dce)
 dedupe = constructor(Dedupe)
 fuse = constructor(Fuse)
 float16 = constructor(Float16)
+kv_cache = constructor(KvCache)
 prune = constructor(Prune)
 quantize_dynamic = constructor(QuantizeDynamic)
 quantize_static = constructor(QuantizeStatic)
@@ -37,6 +39,7 @@ __all__ = [
     "dedupe",
     "float16",
     "fuse",
+    "kv_cache",
     "prune",
     "quantize_dynamic",
     "quantize_static",

@@ -21,6 +21,7 @@ from ..process import Limits
 from ..report.progress import Progress
 from .assemble import GRAPH, assemble
 from .browser import browsing
+from .caches import for_variant
 from .interval import interval
 from .metrics import METRICS
 from .plan import DEVICES, Device, Settings, Subject, rounds
@@ -171,12 +172,17 @@ class Bench:
             figures = self.found.setdefault(subject, {})
             with self.progress.span(f"round {turn + 1} of {count}: {subject.label}"):
                 try:
-                    for key, value in measure(subject, samples[subject.entry].feeds).items():
+                    for key, value in measure(subject, self._feeds(subject, samples[subject.entry])).items():
                         figures.setdefault(key, []).append(value)
                 except UsageError:
                     raise
                 except MbundleError as error:  # one variant that does not run is a result, too
                     self.errors[subject] = "; ".join(one.what for one in error.problems)
+
+    def _feeds(self, subject: Subject, sample: Sample) -> Feeds:
+        first, *more = self.manifest.entries[subject.entry].variants
+        wanted = next((one for one in (first, *more) if one.name == subject.variant), None)
+        return for_variant(sample.feeds, first, wanted)
 
     def _entry(self, name: str, sample: Sample) -> dict[str, Any]:
         rows = [self._row(subject) for subject in self.found if subject.entry == name]

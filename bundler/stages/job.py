@@ -15,6 +15,7 @@ from ..cache.explain import History
 from ..cache.location import cache_folder
 from ..cache.memo import Memo
 from ..cache.store import Store
+from ..config.ending import ending_files
 from ..config.schema import BuildConfig, EntrySpec
 from ..emit.ort import files as ort_files
 from ..errors import Interrupted, MbundleError, OutputError, Problem
@@ -104,7 +105,7 @@ class Job:
             *(ort_files(config.root) if config.output.ort == "self" else ()),
         }
         for spec in config.entries:
-            files |= {*spec.inputs(), *spec.assets, *golden_files(spec)}
+            files |= {*spec.inputs(), *spec.assets, *golden_files(spec), *ending_files(spec)}
             files |= set(self.exports[spec.name].inputs if spec.name in self.exports else ())
             files |= {path for one in spec.variants for step in one.steps for path in extra_files(step, config.root)}
         made = tuple(entry.files for entry in entries if entry.spec.export is None)

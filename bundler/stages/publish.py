@@ -13,6 +13,7 @@ from ..cache import fresh
 from ..cache.twins import Twins
 from ..chunks import names
 from ..chunks.write import write_chunks
+from ..config.ending import end_tokens
 from ..emit import transformers_js, verdicts
 from ..emit.describe import put_asset, put_graph, variant
 from ..emit.loader import render, runtime_files
@@ -21,6 +22,7 @@ from ..emit.ort import put as put_ort
 from ..emit.staged import joined, part, put_stages
 from ..emit.transaction import Committed, Transaction
 from ..emit.transformers_js import Part
+from ..graph.generation import generation_of
 from ..graph.write import graph_file
 from .job import Job
 from .sources import refuse_changed_sources
@@ -82,6 +84,8 @@ def _for_transformers(job: Job, entry: BuiltEntry, shipment: Shipment, output: T
         whole = [(key, one) for key, one in entry.keyed() if not one.stages]  # that library knows none
         parts = [Part(one.name, one.model, shipment.placements[key]) for key, one in whole]
         base = job.config.output.base
+        if not parts:
+            return {}
         return transformers_js.put(output, entry.spec.name, parts, entry.spec.assets, job.memo, base, job.warn)
 
 
@@ -111,10 +115,12 @@ def _compressed(job: Job, manifest: Manifest, output: Transaction) -> dict[str, 
 
 def _described(entry: BuiltEntry, shipment: Shipment, output: Transaction) -> Entry:
     variants = []
+    end = end_tokens(entry.spec)
     for key, one in entry.keyed():
+        generation = generation_of(one.model.signature, entry.source.signature, end)
         compared = [record for record in one.records if record.status in ("ok", "cached")]
         figures = (compared[-1].max_error, compared[-1].cosine) if compared else (None, None)
-        files = (shipment.graphs[key], shipment.placements[key])
-        variants.append(variant(one.name, one.model, *files, *figures, shipment.stages.get(key, ())))
+        placed = (shipment.graphs[key], shipment.placements[key])
+        variants.append(variant(one.name, one.model, *placed, *figures, shipment.stages.get(key, ()), generation))
     assets = tuple(put_asset(output, path) for path in entry.spec.assets)
     return Entry(tuple(variants), entry.spec.load, assets)

@@ -68,6 +68,17 @@ export async function renew(name, version, importEntry) {
   if (!isLate()) tidy(name);
 }
 
+/** What only some models can, of the one that is current. @param {() => Model} current */
+const writing = (current) =>
+  "generate" in current()
+    ? {
+        get generation() {
+          return /** @type {any} */ (current()).generation;
+        },
+        generate: (/** @type {unknown} */ options) => /** @type {any} */ (current()).generate(options),
+      }
+    : {};
+
 /** A worker has a memory of its own. @param {LoadOptions} options @param {string} name @param {string} version @returns {import("../runtime/types.d.ts").OpenOptions} */
 const keeping = (options, name, version) => (options.worker ? options : { ...options, kept: shelfOf(name, version) });
 
@@ -104,7 +115,8 @@ function alive(name, version, current, { signal: _, onProgress: __, ...options }
   const entry = { name, refresh };
   living.add(entry);
   if (newest.get(name)?.version !== version) refresh().catch(reportError); // a build came while it was loading
-  return {
+  /** @type {Model} */
+  const model = {
     get info() {
       return current.info;
     },
@@ -128,4 +140,5 @@ function alive(name, version, current, { signal: _, onProgress: __, ...options }
       return current.dispose();
     },
   };
+  return Object.defineProperties(model, Object.getOwnPropertyDescriptors(writing(() => current)));
 }

@@ -165,14 +165,19 @@ export async function open(spec, choice, options, skipped) {
   const layout = layOut(variant, lazy);
   const large = variant.data.reduce((sum, { bytes }) => sum + bytes, 0) > BIG;
   const progress = trackProgress(spec.name, layout.places.map(({ blob }) => blob), options.onProgress);
+  const writer = variant.generation && import("./generate.js").catch(() => undefined); // while the weights come
   const ort = await startAndFetch(spec, choice, layout, progress, options);
+  const writing = await writer;
   progress.tell("session");
   const files = layout.mount();
   try {
-    const session = await untilAborted(openSession(ort, choice, layout.graph, files, { ...(large ? FRUGAL : {}), ...options.sessionOptions }), signal);
+    const session = await untilAborted(openSession(ort, choice, layout.graph, files, { ...(large ? FRUGAL : {}), ...writing?.placement(choice), ...options.sessionOptions }), signal);
+    layout.drop();
     progress.tell("ready");
     const info = { entry: spec.name, variant: variant.name, device, worker: false, downloaded: progress.downloaded(), fromCache: progress.fromCache(), skipped };
-    return makeModel({ ort, session, variant, info }, options.outputs);
+    const parts = { ort, session, variant, info };
+    const model = makeModel(parts, options.outputs);
+    return writing ? writing.generative(parts, model) : model;
   } catch (error) {
     if (!lazy || !isReadFault(error, files)) throw error;
     plain.add(variant.graph.sha256);

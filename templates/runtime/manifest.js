@@ -81,6 +81,16 @@ const requires = record({
   memory: optional(bytes, 0),
 });
 const stage = record({ graph: record(blob), data: list(name, 256), inputs: ports, outputs: ports });
+const generation = record({
+  layers: bytes,
+  heads: bytes,
+  headDim: bytes,
+  dtype: name,
+  bytesPerToken: bytes,
+  cache: list(list(name, 2), 4096),
+  words: optional(bytes, 0),
+  end: list(bytes, 4096),
+});
 const variant = record({
   name,
   graph: record(blob),
@@ -89,6 +99,7 @@ const variant = record({
   outputs: ports,
   providers: optional(list(name, 9), undefined),
   stages: optional(list(stage, 64), undefined),
+  generation: optional(generation, undefined),
   requires: optional(requires, Object.freeze({ ops: Object.freeze([]), shaderF16: false, memory: 0 })),
 });
 const entryRecord = record({

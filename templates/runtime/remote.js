@@ -117,8 +117,9 @@ async function enter(to, message, onProgress, signal) {
   to.models++;
   const { id, answer } = ask(to, { call: "load", ...message }, onProgress, signal);
   try {
-    const { info, inputs, outputs } = await answer;
-    return modelOf(to, id, info, { inputs, outputs }, message.options);
+    const { info, inputs, outputs, generation } = await answer;
+    const model = modelOf(to, id, info, { inputs, outputs }, message.options);
+    return generation ? Object.assign(model, writerOf(to, id, info, generation)) : model;
   } catch (error) {
     to.listeners.delete(id);
     void leave(to);
@@ -144,6 +145,25 @@ function modelOf(to, model, info, ports, { outputs }) {
     onUpdate: () => () => {},
     dispose: () => (disposed ??= ask(to, { call: "dispose", model }).answer.then(() => void (to.listeners.delete(model), leave(to)))),
   };
+}
+
+/** @param {Office} to @param {number} model @param {import("./types.d.ts").Info} info @param {import("./types.d.ts").Generation} generation @returns {import("./types.d.ts").Generative} */
+function writerOf(to, model, { entry }, generation) {
+  /** @param {import("./types.d.ts").GenerateOptions} options */
+  const generate = async ({ signal, onToken, ...options }) => {
+    signal?.throwIfAborted();
+    const failed = new AbortController();
+    const until = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal;
+    const tell = (/** @type {[number, number]} */ token) => {
+      try {
+        if (!until.aborted) onToken?.(...token);
+      } catch (error) {
+        failed.abort(error);
+      }
+    };
+    return ask(to, { call: "generate", model, options, tells: Boolean(onToken) }, tell, until).answer;
+  };
+  return { generation, generate: (options) => advised(generate(options), entry) };
 }
 
 /** @param {any} error */

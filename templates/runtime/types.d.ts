@@ -128,7 +128,57 @@ export interface RunOptions<N extends string> {
   /** The outputs to compute, instead of those named to `load`, or all. */
   readonly outputs?: readonly N[];
 }
-export interface Model<S extends Signature = Signature> {
+/** How a model writes tokens, and what its KV cache takes. */
+export interface Generation {
+  readonly layers: number;
+  /** Of keys and values. */
+  readonly heads: number;
+  readonly headDim: number;
+  /** Of the cache. */
+  readonly dtype: string;
+  /** What each token of a text takes for as long as the text is being written. */
+  readonly bytesPerToken: number;
+  /** [input, output] each: what comes out is what goes in next. */
+  readonly cache: readonly (readonly string[])[];
+  /** Size of the vocabulary; 0: not known. */
+  readonly words: number;
+  /** Tokens that end a text. */
+  readonly end: readonly number[];
+}
+export interface GenerateOptions {
+  /** The text so far: the tokens of one text, at least one. */
+  readonly input_ids: ArrayLike<number> | ArrayLike<bigint> | readonly (readonly number[])[] | { readonly data: ArrayLike<number> | ArrayLike<bigint> };
+  /** 128 where it is not given. */
+  readonly max_new_tokens?: number;
+  /** 0 (the default) takes the likeliest token each time; 1 draws by chance as the model says, more is wilder. */
+  readonly temperature?: number;
+  /** Draws from the likeliest tokens that have this probability together; 1: from all. */
+  readonly top_p?: number;
+  /** Draws from so many of the likeliest tokens; 0: from all. */
+  readonly top_k?: number;
+  /** The same seed draws the same tokens. */
+  readonly seed?: number;
+  /** Ends the text; what the checkpoint says where it is not given. */
+  readonly eos_token_id?: number | readonly number[];
+  readonly signal?: AbortSignal;
+  /** Called with each new token and its index; the next one waits for what it returns. In a worker it does not wait. */
+  readonly onToken?: (token: number, index: number) => unknown;
+  /** Feeds for inputs that the model has beside the usual ones; the same at each step. */
+  readonly inputs?: Readonly<Record<string, unknown>>;
+}
+export interface Generated {
+  /** The new tokens, without the one that ended the text. */
+  readonly tokens: number[];
+  readonly finish_reason: "stop" | "length";
+}
+export interface Generative {
+  readonly generation: Generation;
+  /** Goes on with a text. Rejects with the signal's reason when that is aborted; what was written by then, `onToken` has seen. */
+  generate(options: GenerateOptions): Promise<Generated>;
+}
+/** A model of a signature; one with a KV cache can write. */
+export type Model<S extends Signature = Signature> = Runnable<S> & (S extends { readonly generates: true } ? Generative : unknown);
+export interface Runnable<S extends Signature = Signature> {
   readonly info: Info;
   readonly inputs: S["inputs"];
   readonly outputs: S["outputs"];
@@ -243,6 +293,7 @@ export interface Variant extends Signature {
   readonly providers: readonly string[] | undefined;
   /** In the order in which they run; undefined: it is not split. */
   readonly stages?: readonly Stage[] | undefined;
+  readonly generation?: Generation | undefined;
 }
 export type Hint = "lazy" | "idle" | "eager";
 export interface AssetRef extends FileRef {
