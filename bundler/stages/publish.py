@@ -81,8 +81,11 @@ def commit(job: Job, shipment: Shipment, output: Transaction) -> Committed:
 
 def _for_transformers(job: Job, entry: BuiltEntry, shipment: Shipment, output: Transaction) -> dict[str, bytes]:
     with job.progress.span(f"{entry.spec.name}: laying out for transformers.js"):
-        parts = [Part(one.name, one.model, shipment.placements[key]) for key, one in entry.keyed()]
+        whole = [(key, one) for key, one in entry.keyed() if not one.stages]  # that library knows none
+        parts = [Part(one.name, one.model, shipment.placements[key]) for key, one in whole]
         base = job.config.output.base
+        if not parts:
+            return {}
         return transformers_js.put(output, entry.spec.name, parts, entry.spec.assets, job.memo, base, job.warn)
 
 
