@@ -1,4 +1,4 @@
-"""mbundle init: writes a model.config.py for the models that are there."""
+"""mbundle init: writes a model.config.py for the models that are there, or a package for a loader."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import click
 from ..catalogue import problem
 from ..config.detect import WebProject, find_models, name_models, web_project
 from ..config.load import FILE_NAME
-from ..emit import scaffold
+from ..emit import loader_package, scaffold
 from ..emit.templates import folder as templates
-from ..errors import ConfigError
+from ..errors import ConfigError, printable
 
 _MOST = 20
 """Entries that are written; who has more models than that picks."""
@@ -27,11 +27,15 @@ _CI = {"github": ("github.yml", ".github/workflows/models.yml")}
 @click.argument("folder", default=".", type=click.Path(file_okay=False))
 @click.option("--template", "-t", type=click.Choice(scaffold.NAMES), help="Write an app round the model, too.")
 @click.option("--ci", type=click.Choice(list(_CI)), help="Write a workflow that builds and checks, and nothing else.")
-def init(folder: str, template: str | None, ci: str | None) -> None:
+@click.option("--loader", metavar="NAME", help="Write a Python package with a loader of your own into FOLDER.")
+def init(folder: str, template: str | None, ci: str | None, loader: str | None) -> None:
     """Write a model.config.py for the .onnx files found in FOLDER and below.
 
     Never overwrites a file that is there.
     """
+    if loader is not None:
+        _package(folder, loader)
+        return
     if ci is not None:
         _workflow(folder, ci)
         return
@@ -39,6 +43,9 @@ def init(folder: str, template: str | None, ci: str | None) -> None:
     if os.path.lexists(path) and template is None:
         raise ConfigError(problem("MB150", f"{path} is already there.", file=path))
     found = find_models(folder)
+    if not found and template is not None and os.path.lexists(path):
+        _scaffold(folder, template, {})
+        return
     if not found:
         raise ConfigError(
             problem("MB151", f"There is no .onnx file in {os.path.abspath(folder)} or below.", file=folder)
@@ -53,9 +60,14 @@ def init(folder: str, template: str | None, ci: str | None) -> None:
 
 
 def _scaffold(folder: str, template: str, models: dict[str, str]) -> None:
-    """In a project that has some of the files already, only those that are missing."""
+    """In a project that has some of the files already, only those that are missing.
+
+    Without models, which a config may take from elsewhere, only the package: an app is written round a model.
+    """
     output = f"dir={_quoted(scaffold.OUTPUT)}" + (', ort="self"' if template == "vanilla" else "")
-    made = {FILE_NAME: config_text(models, output), **scaffold.files(template, next(iter(models)))}
+    made = {FILE_NAME: config_text(models, output), **scaffold.files(template, next(iter(models), ""))}
+    if not models:
+        made = {name: text for name, text in made.items() if name.startswith(f"{scaffold.PLUGIN}/")}
     try:
         written, kept = scaffold.write(folder, made)
     except (OSError, UnicodeEncodeError) as error:
@@ -67,6 +79,26 @@ def _scaffold(folder: str, template: str, models: dict[str, str]) -> None:
         click.echo(f"left as they were: {', '.join(kept)}; docs/bundlers.md says what to add to them", err=True)
     where = [] if os.path.normpath(folder) == "." else [f"cd {folder}"]
     click.echo("\n  ".join(["\nnext:", *where, "npm install", "npm run dev"]), err=True)
+
+
+def _package(folder: str, name: str) -> None:
+    """Into FOLDER, or a new one of the package's name where the current folder is meant."""
+    from .. import __version__
+    from ..loaders.registry import is_free
+
+    if not loader_package.is_name(name):
+        raise ConfigError(problem("MB153", f"A config could not import a loader that is called `{printable(name)}`."))
+    if not is_free(name):
+        raise ConfigError(problem("MB153", f"`bundler.loaders` has a `{name}` already."))
+    place = loader_package.distribution(name) if os.path.normpath(folder) == "." else folder
+    try:
+        written, kept = scaffold.write(place, loader_package.files(name, __version__))
+    except (OSError, UnicodeEncodeError) as error:
+        raise ConfigError(problem("MB152", f"The package cannot be written: {error}.", file=place)) from error
+    click.echo(f"wrote {', '.join(written) or 'no file'} in {place}", err=True)
+    if kept:
+        click.echo(f"left as they were: {', '.join(kept)}", err=True)
+    click.echo(f"\nnext:\n  cd {place}\n  pip install -e '.[test]'\n  pytest", err=True)
 
 
 def _workflow(folder: str, ci: str) -> None:

@@ -129,7 +129,7 @@ def _search(options: Prune, line: list[Move], surgery: Surgery, trials: Trials, 
     good, bad, middle = 0, len(line) + 1, len(line)
     while bad - good > 1 and time.monotonic() < end:
         cut = surgery.cut_of(line[:middle])
-        metric = trials.accuracy(_Candidate(surgery, cut))[1]
+        metric = trials.of_recipe(_Candidate(surgery, cut))[1]
         tried.append((1 - surgery.flops_after(cut) / surgery.flops, metric))
         good, bad = (middle, bad) if metric >= least else (good, middle)
         middle = (good + bad) // 2
@@ -158,7 +158,7 @@ def _tell(surgery: Surgery, cut: Cut, context: Context, samples: Baseline) -> No
         rows.append({"weight": family.name, "kind": family.kind, "before": family.units, "after": left})
     parts = [f"{was - now} of {was} {kind}" for kind, (was, now) in units.items() if now < was]
     context.log(f"{1 - after / before:.0%} fewer FLOPs ({_amount(before)} to {_amount(after)}): {', '.join(parts)} cut")
-    if samples.generated:
+    if not samples.given:
         context.log("chosen on generated inputs: golden inputs would tell more")
     context.detail("flops", {"before": before, "after": after, "sample": surgery.sample})
     context.detail("units", {kind: pair for kind, pair in units.items() if pair[0]})
