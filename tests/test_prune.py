@@ -322,6 +322,7 @@ def test_units_whose_weights_are_zero_go_without_a_trace(layers: list[str], seed
         assert ops(result).keys() <= ops(zeroed).keys()
 
 
+@settings(deadline=None)
 @given(st.integers(2, 12), st.integers(1, 3), st.integers(1, 6), st.integers(0, 10_000))
 def test_the_ladder_takes_what_costs_least_and_the_fit_is_the_best_one(
     units: int, taps: int, outputs: int, seed: int
