@@ -172,6 +172,7 @@ export async function open(spec, choice, options, skipped) {
   const files = layout.mount();
   try {
     const session = await untilAborted(openSession(ort, choice, layout.graph, files, { ...(large ? FRUGAL : {}), ...writing?.placement(choice), ...options.sessionOptions }), signal);
+    layout.drop();
     progress.tell("ready");
     const info = { entry: spec.name, variant: variant.name, device, worker: false, downloaded: progress.downloaded(), fromCache: progress.fromCache(), skipped };
     const parts = { ort, session, variant, info };
