@@ -53,8 +53,10 @@ def session(path: Path) -> ort.InferenceSession:
 NORM = models.noise(5, 32).astype(np.float32) + 1
 
 
-def attention(fused: bool = False) -> ModelProto:
-    """x [batch, 6, 32] -> y: four heads, a gated layer of 48 neurons, norms; the heads by Reshape and Transpose."""
+def attention(*, joined: bool = False) -> ModelProto:
+    """x [batch, 6, 32] -> y: four heads, a gated layer of 48 neurons, norms; the heads by Reshape and Transpose.
+
+    `joined`: to a shape that the graph puts together, as exporters write it."""
     tensors = {name: models.noise(index, 32, 32) * 3 for index, name in enumerate(("q", "k", "v", "o"))}
     tensors |= {"up": models.noise(7, 32, 48), "gate": models.noise(8, 32, 48), "down": models.noise(9, 48, 32)}
     tensors |= {"gamma": NORM, "beta": models.noise(6, 32), "split": np.array([0, 0, 4, 8])}
@@ -86,12 +88,18 @@ def attention(fused: bool = False) -> ModelProto:
         node("MatMul", ["passed", "down"], ["narrow"]),
         node("Add", ["narrow", "normed"], ["y"]),
     ]
+    if joined:
+        tensors |= {"head": np.array([4], np.int32), "size": np.array([8]), "same": np.array([0, 0])}
+        del tensors["split"]
+        cast = node("Cast", ["head"], ["heads"], to=7)
+        nodes = [cast, node("Concat", ["same", "heads", "size"], ["split"], axis=0), *nodes]
     ports = [models.port("x", ["batch", 6, 32])], [models.port("y", ["batch", 6, 32])]
     return models.make(nodes, *ports, [numpy_helper.from_array(a, name) for name, a in tensors.items()])
 
 
-def test_heads_and_gated_neurons_go_and_the_graph_follows(tmp_path: Path) -> None:
-    models.save(attention(), tmp_path / "net.onnx")
+@pytest.mark.parametrize("joined", [False, True])
+def test_heads_and_gated_neurons_go_and_the_graph_follows(tmp_path: Path, joined: bool) -> None:
+    models.save(attention(joined=joined), tmp_path / "net.onnx")
     entry = '"net": Entry(source="net.onnx", variants={"h": [prune(heads=0.5)], "n": [prune(neurons=0.5)]})'
     project(tmp_path, entry)
     stats = run(tmp_path, "build", "--json").ok().json
@@ -314,6 +322,7 @@ def test_units_whose_weights_are_zero_go_without_a_trace(layers: list[str], seed
         assert ops(result).keys() <= ops(zeroed).keys()
 
 
+@settings(deadline=None)
 @given(st.integers(2, 12), st.integers(1, 3), st.integers(1, 6), st.integers(0, 10_000))
 def test_the_ladder_takes_what_costs_least_and_the_fit_is_the_best_one(
     units: int, taps: int, outputs: int, seed: int

@@ -69,13 +69,22 @@ def _joined(name: str, out: str, survey: Survey, after: Shapes) -> None:
     join = next((node for node in survey.nodes if name in node.output and node.op_type == "Concat"), None)
     at = 0
     for index, piece in enumerate(join.input if join is not None else ()):
-        sizes = survey.integers(piece)
-        for place, size in enumerate(sizes or ()):
-            old, new = survey.shapes[out][at + place], after[out][at + place]
-            if old != new and size > 0:
-                sizes[place] = new  # type: ignore[index]
-                join.input[index] = survey.edit.put(f"{out}_size", np.array(sizes, np.int64))  # type: ignore[union-attr]
-        at += survey.shapes[piece][0] if survey.shapes[piece] else 1
+        sizes = _written(piece, survey)
+        count = len(sizes) if sizes is not None else (survey.shapes[piece] or (1,))[0]
+        old, new = survey.shapes[out][at : at + count], after[out][at : at + count]
+        wanted = [b if a != b and size > 0 else size for size, a, b in zip(sizes or (), old, new, strict=False)]
+        if join is not None and wanted != (sizes or []):
+            join.input[index] = survey.edit.put(f"{out}_size", np.array(wanted, np.int64))
+            survey.tensors[join.input[index]] = survey.edit.graph.initializer[-1]
+        at += count
+
+
+def _written(name: str, survey: Survey) -> list[int] | None:
+    """The numbers of a constant that may have been cast or given an axis on its way; None: it is computed."""
+    node = next((one for one in survey.nodes if name in one.output), None)
+    if node is not None and node.op_type in ("Cast", "Identity", "Squeeze", "Unsqueeze"):
+        return _written(node.input[0], survey)
+    return survey.integers(name)
 
 
 def _split(node: Any, survey: Survey, after: Shapes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from math import inf, prod
@@ -70,7 +71,8 @@ class Surgery:
                 if is_out_of_memory(fault) or not type(fault).__module__.startswith("onnxruntime"):
                     raise
                 self.scales[index] = inf
-                reasons.append(f"{self.families[index].name}: {str(fault).strip().partition(chr(10))[0]}")
+                at = re.search(r"running (\w+) node", str(fault))
+                reasons.append(f"a {at[1]} depends on their number" if at else str(fault).strip().partition("\n")[0])
         return reasons
 
     def moves(self, kinds: Iterable[str], *, by_units: bool = False) -> list[Move]:
