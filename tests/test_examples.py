@@ -121,14 +121,14 @@ def test_ocr_reads_the_same_tokens_with_8_bit_weights_and_not_with_the_stock_rec
 
 @pytest.mark.slow
 def test_icons_the_stock_recipe_fails_where_8_bit_weights_pass(tmp_path: Path) -> None:
-    """At the same size: 23 MB."""
+    """At almost the same size: 23 MB."""
     pytest.importorskip("tokenizers")
-    model = ("../../.models/minilm.onnx", str(minilm.model()))
-    inputs = ("../../.models/lucide.npz", str(minilm.golden()))
+    models = ('MODELS = "../../.models"', f"MODELS = {str(minilm.model().parent)!r}")
     stock = ('"w8": [', '"q8": [quantize_dynamic()],\n                "w8": [')
-    names = ("import quantize_weights", "import quantize_dynamic, quantize_weights")
+    names = ("import fuse, quantize_weights", "import fuse, quantize_dynamic, quantize_weights")
     bar = ("metric=top10_overlap, at_least=0.95", "metric=top10_overlap")
-    project = example("icons", tmp_path / "app", model, inputs, stock, names, bar)
+    minilm.golden(), minilm.tokenizer_file()
+    project = example("icon-search", tmp_path / "app", models, stock, names, bar)
     run(project, "golden", "record", timeout=1200).ok()
     run(project, "build", timeout=1800).ok()
     edit(project, (bar[1], bar[0]))
@@ -137,12 +137,12 @@ def test_icons_the_stock_recipe_fails_where_8_bit_weights_pass(tmp_path: Path) -
     assert [problem["what"].split(":")[0] for problem in told["problems"]] == ["icons/q8 on native"]
     q8, w8 = (native(told, "icons", name)["value"] for name in ("q8", "w8"))
     assert q8 < 0.85 < 0.95 <= w8
-    sizes = {one["name"]: one["measured"]["bytes"] for one in dist.variants(dist.manifest(project / "dist"))}
-    assert abs(sizes["q8"] - sizes["w8"]) < 0.03 * sizes["q8"]
+    sizes = {one["name"]: one["measured"]["bytes"] for one in dist.variants(dist.manifest(project / "mbundle-output"))}
+    assert abs(sizes["q8"] - sizes["w8"]) < 0.04 * sizes["q8"]
 
-    assert verdicts(project) == {"size": "ok", "accuracy": "over"}
+    assert verdicts(project) == {"size": "ok", "first_load": "ok", "accuracy": "over"}
 
     edit(project, (stock[1], stock[0]))
     run(project, "build", timeout=1800).ok()
     assert checked(project)[0] == 0
-    assert verdicts(project, 0) == {"size": "ok", "accuracy": "ok"}
+    assert verdicts(project, 0) == {"size": "ok", "first_load": "ok", "accuracy": "ok"}

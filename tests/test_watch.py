@@ -78,6 +78,20 @@ def test_a_second_one_follows_the_first_and_takes_its_place(project: Path) -> No
     dist.check(project / "dist")
 
 
+@pytest.mark.parametrize("limit", ["max_inotify_instances", "max_inotify_watches"])
+def test_where_the_system_gives_no_more_events_it_polls_and_says_so(project: Path, limit: str) -> None:
+    """In a namespace of its own, whose limit is none at all."""
+    under = ("unshare", "-Ur", "sh", "-c", f'echo 0 > /proc/sys/user/{limit} && exec "$@"', "sh")
+    if subprocess.run([*under, "true"], capture_output=True).returncode:
+        pytest.skip("needs user namespaces")
+    with watching(project, under=under) as watch:
+        mark = watch.mark()
+        models.save(models.mlp(7), project / "a.onnx")
+        assert watch.after(mark, "model-update")["rebuilt"] == ["a/default"]
+    assert "polling every" in watch.stderr
+    assert "fs.inotify.max_user_" in watch.stderr
+
+
 def test_a_broken_config_keeps_the_output_and_is_mended(project: Path) -> None:
     good = (project / "model.config.py").read_text()
     with watching(project) as watch:

@@ -6,7 +6,7 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,11 @@ class Watch:
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
+        self.patience = PATIENCE
+        """Seconds."""
         self.events: list[Event] = []
+        self.stderr = ""
+        """All of it, once it has ended."""
         self._news = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -37,7 +41,7 @@ class Watch:
 
     def until(self, true: Callable[[list[Event]], Any], what: str) -> Any:
         """Waits until `true` of the events is something, and returns it."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self.patience
         with self._news:
             while not (found := true(self.events)):
                 left = end - time.monotonic()
@@ -57,7 +61,7 @@ class Watch:
 
     def settled(self, quiet: float = 1.5) -> None:
         """Waits until no build runs and none has begun for a while."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self.patience
         while time.monotonic() < end:
             seen = self.mark()
             self.until(lambda all: [e for e in all if e["type"] != "progress"][-1]["type"] in ENDS, "end of a build")
@@ -71,10 +75,14 @@ class Watch:
 
 
 @contextmanager
-def watching(project: Path, *arguments: str, ends: int = 0, **changes: str) -> Iterator[Watch]:
-    """It is ended by closing its stdin, which has to do, and leaves no process of its own. `ends`: its exit status."""
+def watching(
+    project: Path, *arguments: str, ends: int = 0, under: Sequence[str] = (), **changes: str
+) -> Iterator[Watch]:
+    """It is ended by closing its stdin, which has to do, and leaves no process of its own. `ends`: its exit status;
+    `under`: the start of a command line that it is to be run by.
+    """
     process = subprocess.Popen(
-        command("watch", "--json", "--exit-with-stdin", *arguments),
+        [*under, *command("watch", "--json", "--exit-with-stdin", *arguments)],
         cwd=project,
         env=environment(**changes),
         stdin=subprocess.PIPE,
@@ -94,6 +102,7 @@ def watching(project: Path, *arguments: str, ends: int = 0, **changes: str) -> I
         finally:
             process.kill()
             process.wait()
+            watch.stderr = process.stderr.read().decode()
             process.stderr.close()
             watch._reader.join(10)
             assert process.stdout is not None

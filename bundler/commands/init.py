@@ -43,6 +43,9 @@ def init(folder: str, template: str | None, ci: str | None, loader: str | None) 
     if os.path.lexists(path) and template is None:
         raise ConfigError(problem("MB150", f"{path} is already there.", file=path))
     found = find_models(folder)
+    if not found and template is not None and os.path.lexists(path):
+        _scaffold(folder, template, {})
+        return
     if not found:
         raise ConfigError(
             problem("MB151", f"There is no .onnx file in {os.path.abspath(folder)} or below.", file=folder)
@@ -57,9 +60,14 @@ def init(folder: str, template: str | None, ci: str | None, loader: str | None) 
 
 
 def _scaffold(folder: str, template: str, models: dict[str, str]) -> None:
-    """In a project that has some of the files already, only those that are missing."""
+    """In a project that has some of the files already, only those that are missing.
+
+    Without models, which a config may take from elsewhere, only the package: an app is written round a model.
+    """
     output = f"dir={_quoted(scaffold.OUTPUT)}" + (', ort="self"' if template == "vanilla" else "")
-    made = {FILE_NAME: config_text(models, output), **scaffold.files(template, next(iter(models)))}
+    made = {FILE_NAME: config_text(models, output), **scaffold.files(template, next(iter(models), ""))}
+    if not models:
+        made = {name: text for name, text in made.items() if name.startswith(f"{scaffold.PLUGIN}/")}
     try:
         written, kept = scaffold.write(folder, made)
     except (OSError, UnicodeEncodeError) as error:

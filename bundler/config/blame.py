@@ -68,7 +68,8 @@ class Blame:
         name = re.match(r"cannot import name '(\w+)' from '(bundler(?:\.\w+)*)'", str(error))
         if name is not None:
             near = closest(name[1], public_names())
-            advice = f"Did you mean `{near}`?" if near else f"{name[2]} has {listing(public_names())}."
+            other = f"Did you mean `{near}`?" if near else f"{name[2]} has {listing(public_names())}."
+            advice = _for_name(name[1]) or other
             return self.error("MB108", f"{name[2]} has no `{name[1]}`.", where, advice)
         if isinstance(error, ModuleNotFoundError) and error.name:
             module = closest(error.name, self._own_modules())

@@ -8,27 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
 from ..chunks import names
+from ..squeeze import FOR_WEIGHTS, LIBRARIES, SAMPLE, SAMPLES, Encoding, encoded, left_of
 from .transaction import Transaction
 
-Encoding = Literal["br", "zstd"]
 SUFFIXES: Mapping[Encoding, str] = {"br": ".br", "zstd": ".zst"}
 """What nginx, Caddy and the dev server look for beside a file."""
-LIBRARIES: Mapping[Encoding, str] = {"br": "brotli", "zstd": "zstandard"}
 LEAST_SAVING = 0.05
 _LEAST_BYTES = 1024
 _SMALL = 1 << 20
-_QUALITY: Mapping[Encoding, tuple[int, int, int]] = {"br": (5, 11, 9), "zstd": (3, 19, 12)}
-"""For weights, for other files below _SMALL bytes, for longer ones. On weights the slow levels save nothing more and
-take twenty times as long."""
-_WINDOW = 23
-"""Browsers refuse zstd with windows above 8 MiB."""
-_SAMPLES, _SAMPLE = 4, 64 << 10
+_QUALITY: Mapping[Encoding, tuple[int, int]] = {"br": (11, 9), "zstd": (19, 12)}
+"""For files below _SMALL bytes, for longer ones; FOR_WEIGHTS for weights."""
 _BLOCK = 1 << 20
 
 
@@ -52,9 +47,9 @@ class _Task:
 
     @property
     def quality(self) -> int:
-        weights, small, long = _QUALITY[self.encoding]
         if self.name.endswith(names.WEIGHTS):
-            return weights
+            return FOR_WEIGHTS[self.encoding]
+        small, long = _QUALITY[self.encoding]
         return small if self.nbytes < _SMALL else long
 
     def key(self) -> str:
@@ -95,17 +90,19 @@ def _twin(output: Transaction, task: _Task, known: Known) -> int:
 
 def _pays(output: Transaction, task: _Task) -> bool:
     """By samples from all over a long file."""
-    if task.nbytes <= _SAMPLES * _SAMPLE:
+    if task.nbytes <= SAMPLES * SAMPLE:
         return True
-    step = (task.nbytes - _SAMPLE) // (_SAMPLES - 1)
-    before = after = 0
+
+    def encode(sample: bytes) -> int:
+        return sum(map(len, encoded(task.encoding, task.quality, task.nbytes, iter([sample]))))
+
     with output.open(task.name) as file:
-        for index in range(_SAMPLES):
-            file.seek(index * step)
-            sample = file.read(_SAMPLE)
-            before += len(sample)
-            after += sum(map(len, _encoded(task, iter([sample]))))
-    return after <= before * (1 - LEAST_SAVING)
+
+        def read(start: int, length: int) -> bytes:
+            file.seek(start)
+            return bytes(file.read(length))
+
+        return left_of(read, task.nbytes, encode) <= 1 - LEAST_SAVING
 
 
 def _written(output: Transaction, task: _Task) -> tuple[int, str]:
@@ -114,7 +111,7 @@ def _written(output: Transaction, task: _Task) -> tuple[int, str]:
     staged = output.stage()
     try:
         with output.open(task.name) as file:
-            for piece in _encoded(task, iter(lambda: file.read(_BLOCK), b"")):
+            for piece in encoded(task.encoding, task.quality, task.nbytes, iter(lambda: file.read(_BLOCK), b"")):
                 staged.write(piece)
                 sha.update(piece)
                 size += len(piece)
@@ -126,28 +123,3 @@ def _written(output: Transaction, task: _Task) -> tuple[int, str]:
         return 0, ""
     staged.finish(task.twin, sha.hexdigest())
     return size, sha.hexdigest()
-
-
-def _encoded(task: _Task, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    encoder = _brotli(task) if task.encoding == "br" else _zstd(task)
-    step = encoder.process if task.encoding == "br" else encoder.compress
-    for block in blocks:
-        yield step(block)
-    yield encoder.finish() if task.encoding == "br" else encoder.flush()
-
-
-def _brotli(task: _Task) -> Any:
-    import brotli
-
-    return brotli.Compressor(quality=task.quality, lgwin=_WINDOW)
-
-
-def _zstd(task: _Task) -> Any:
-    import zstandard
-
-    chosen = zstandard.ZstdCompressionParameters.from_level(task.quality, source_size=task.nbytes)
-    window = min(_WINDOW, chosen.window_log)
-    parameters = zstandard.ZstdCompressionParameters.from_level(
-        task.quality, source_size=task.nbytes, window_log=window, threads=0
-    )
-    return zstandard.ZstdCompressor(compression_params=parameters).compressobj()

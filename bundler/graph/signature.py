@@ -72,12 +72,16 @@ def _port(value: Any) -> Port:
     return Port(value.name, _type_name(value.type), shape)
 
 
+_UNNAMED = ("", "?")
+"""What exporters write where they know no name; PaddlePaddle gives two sizes that differ the same "?"."""
+
+
 def _dim(dim: Any) -> int | str | None:
     kind = dim.WhichOneof("value")
     if kind == "dim_value":
         return int(dim.dim_value)
     name = dim.dim_param if kind == "dim_param" else ""
-    return name if isinstance(name, str) and name else None
+    return name if isinstance(name, str) and name not in _UNNAMED else None
 
 
 def _type_name(proto: Any) -> str:

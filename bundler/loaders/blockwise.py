@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _NODE = 384
 """Bytes that another node or initializer takes in the graph, about; a weight that saves less stays."""
-_ROW_INPUTS: dict[str, tuple[int, ...]] = {
+ROW_INPUTS: dict[str, tuple[int, ...]] = {
     "Attention": (1,),
     "Concat": (0, 1, 2, 3, 4, 5, 6, 7),
     "Conv": (1,),
@@ -71,7 +71,7 @@ class BlockWise:
 
     def replace(self, node: Any) -> list[Any] | None:
         """See `rewrite.Step`."""
-        if node.domain not in ("", _MICROSOFT) or node.op_type not in _ROW_INPUTS:
+        if node.domain not in ("", _MICROSOFT) or node.op_type not in ROW_INPUTS:
             return None
         if node.op_type == "Gather":
             return self._gather(node) if self._options.embeddings else None
@@ -192,7 +192,7 @@ class BlockWise:
     def _restoring(self, node: Any) -> list[Any] | None:
         """The node on weights that are made floats again: onnxruntime does it once, when it loads the model."""
         inputs = list(node.input)
-        for index in _ROW_INPUTS[node.op_type]:
+        for index in ROW_INPUTS[node.op_type]:
             origin = self._origin(inputs[index]) if index < len(inputs) else None
             if origin is not None and not origin.transposed and len(origin.shape) >= 2:
                 inputs[index] = self._floats(origin, _row_axes(node, origin)) or inputs[index]

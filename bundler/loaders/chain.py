@@ -222,7 +222,7 @@ class _Chain:
             return self._kept("unchanged", note or "nothing to do", step, started)
         agreement, trouble = self._judged(result, step, allowed, label)
         if trouble is None:
-            bigger = growth(step.model, result.model)
+            bigger = "" if _recodes(step.spec) else growth(step.model, result.model)
             remarks = [bigger, note, remark(agreement, allowed, self.reference.baseline().note)]
             record = self._record("ok", "; ".join(filter(None, remarks)), step, result.model, started)
             record = replace(record, details=result.details)
@@ -264,7 +264,9 @@ class _Chain:
             return None, of_reading(result.refused)
         model = result.model
         may_drop = getattr(_loader(step.spec), "drops_ports", False)
-        trouble = of_form(step.model, model, may_grow=step.spec.kind == "function", may_drop=may_drop)
+        recodes = _recodes(step.spec)
+        may_grow = step.spec.kind == "function" or recodes
+        trouble = of_form(step.model, model, may_grow=may_grow, may_drop=may_drop, may_recode=recodes)
         if trouble is not None:
             return None, trouble
         limits = Limits.for_model(model.nbytes)
@@ -318,6 +320,11 @@ def preload(spec: LoaderSpec) -> tuple[str, ...]:
     """Modules worth importing before the step's child is forked: of the distributions that it says it depends on."""
     loader = _loader(spec)
     return tuple(tool.replace("-", "_") for tool in loader.tools) if loader else ()
+
+
+def _recodes(spec: LoaderSpec) -> bool:
+    """Whether the step is about a KV cache: nodes that it adds are bytes, and what it saves is no file."""
+    return bool(getattr(_loader(spec), "recodes_cache", False))
 
 
 def _bar(entry: EntrySpec) -> float:

@@ -56,7 +56,7 @@ class QuantizeWeights:
             raise Skip("it has no weights of 1 KiB or more")
         if self.bits == 4 and self.block_size == "row":
             raise Skip('block_size="row" is for 8 bits')
-        wanted = chosen(self.tensors, model, context.entry)
+        wanted = chosen(self.tensors, model, context.entry, self.name)
         if self.calibrate and (context.samples is None or not context.samples.given):
             raise Skip("calibrate=True rounds with golden inputs in view, and the entry has none")
         seen = calibration(model, context.samples) if self.calibrate and context.samples else None
@@ -69,15 +69,15 @@ class QuantizeWeights:
         return result
 
 
-def chosen(patterns: tuple[str, ...], model: Model, entry: str) -> frozenset[str]:
+def chosen(patterns: tuple[str, ...], model: Model, entry: str, step: str) -> frozenset[str]:
     """Names of the weights that one of `patterns` fits, all when there is none. Raises StepError (MB312) for a pattern
-    that fits none."""
+    that fits none. `step`: the loader's name."""
     names = [weight.name for weight in model.weights]
     for pattern in patterns:
         if pattern not in names and not any(fnmatchcase(name, pattern) for name in names):
             near = closest(pattern, names)
             fix = f"Did you mean {near!r}?" if near else None
-            what = f"quantize_weights: the model has no weight {printable(pattern, 80)!r}"
-            raise StepError(problem("MB312", what, fix=fix, entry=entry, step="quantize_weights"))
+            what = f"{step}: the model has no weight {printable(pattern, 80)!r}"
+            raise StepError(problem("MB312", what, fix=fix, entry=entry, step=step))
     fitting = (name for name in names for pattern in patterns if name == pattern or fnmatchcase(name, pattern))
     return frozenset(fitting if patterns else names)

@@ -43,8 +43,8 @@ class Observer(FileSystemEventHandler):
         self._event = event
         self._folders: dict[str, tuple[tuple[int, int], Any]] = {}
         """Folder -> its device and inode when it was scheduled, and watchdog's watch."""
-        self._system = _System()
         try:
+            self._system = _System()  # asks for its inotify instance here, or where it schedules the first folder
             self._system.start()
         except OSError as error:
             raise Unwatchable(explain(error)) from error

@@ -2,7 +2,7 @@
 // fetched into directly; no byte is copied to put a file together.
 
 import { MbundleError } from "./errors.js";
-import { lazyView } from "./view.js";
+import { lazyView, release } from "./view.js";
 
 /**
  * @typedef {object} Span
@@ -18,6 +18,7 @@ import { lazyView } from "./view.js";
  * @property {Uint8Array<ArrayBuffer>} graph
  * @property {{blob: import("./types.d.ts").FileRef, target: Uint8Array<ArrayBuffer>}[]} places graph first, then the chunks in order
  * @property {() => Mounted[]} mount
+ * @property {() => void} drop what was read last, once a session is open
  */
 
 /**
@@ -31,9 +32,13 @@ export function layOut({ graph, data }, lazy) {
   return {
     graph: graphBytes,
     places: [{ blob: graph, target: graphBytes }, ...files.flatMap(({ file, spans }) => placesOf(file, spans))],
+    drop: () => files.forEach(({ file, spans }) => lazy && file.tensors.length > 0 && spans.forEach(release)),
     mount: () => files.map(({ file, spans }) => ({ path: file.path, data: dataOf(file, spans, lazy) })),
   };
 }
+
+/** What a page fetches to run all of a variant; not the graph of the whole where there are stages. @param {import("./types.d.ts").Variant} variant @returns {import("./types.d.ts").FileRef[]} */
+export const filesOf = ({ graph, data, stages }) => [...(stages ?? [{ graph }]).map((each) => each.graph), ...data.flatMap(({ chunks }) => chunks)];
 
 /** @param {import("./types.d.ts").DataFile} file @param {Span[]} spans @param {boolean} lazy */
 const dataOf = (file, spans, lazy) => (lazy && file.tensors.length > 0 ? lazyView(file.bytes, spans) : spans[0]?.bytes ?? new Uint8Array(0));

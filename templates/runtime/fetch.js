@@ -5,6 +5,11 @@ import { MbundleError, textOf } from "./errors.js";
 
 const ATTEMPTS = 5;
 const IDLE_MS = 10_000; // without a byte, and once more: a slow network is not an error, one silent for 20 s is
+/** When the last byte of any file came, on performance.now()'s clock: a slow network may bring one file after the other. */
+let heard = 0;
+
+/** How long no download has brought anything, in ms. */
+export const silence = () => performance.now() - heard;
 const BASE_DELAY_MS = 300;
 const MOST_DELAY_MS = 8_000;
 const SCRATCH = 256 << 10;
@@ -193,8 +198,7 @@ function watchIdle(outer) {
     signal: controller.signal,
     expired: false,
     beat() {
-      clearTimeout(timer);
-      timer = setTimeout(expire, IDLE_MS);
+      heard = performance.now();
     },
     stop() {
       clearTimeout(timer);
@@ -202,6 +206,8 @@ function watchIdle(outer) {
     },
   };
   const expire = () => {
+    const left = IDLE_MS - silence();
+    if (left > 0) return void (timer = setTimeout(expire, left));
     watch.expired = true;
     controller.abort();
   };

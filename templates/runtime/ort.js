@@ -2,6 +2,7 @@
 // specifiers are literal so that bundlers see them.
 
 import { MbundleError, textOf } from "./errors.js";
+import { silence } from "./fetch.js";
 import { locate } from "./place.js";
 import { within } from "./scope.js";
 
@@ -75,7 +76,9 @@ async function begin(ort, spec) {
   if (crossOriginIsolated && document && wasm.numThreads !== 1 && !(await spec.canStartWorker?.())) wasm.numThreads = 1;
   if (!crossOriginIsolated && !told) console.info("mbundle: models run on one thread; with the headers COOP: same-origin and COEP: require-corp they would run on several");
   told = true;
-  if (!(await within(START_MS, smallest(ort)))) throw new Error(`it did not answer for ${START_MS / 1000} s`);
+  const starting = smallest(ort);
+  // Its wasm shares a slow network with the weights.
+  while (!(await within(START_MS, starting))) if (silence() >= START_MS) throw new Error(`it did not answer for ${START_MS / 1000} s`);
 }
 
 /** @param {Ort} ort */

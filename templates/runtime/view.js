@@ -53,7 +53,7 @@ function markRead(unread, from) {
 }
 
 /** Detaching a buffer frees it at once; dropping the reference would wait for the collector. @param {import("./assemble.js").Span} span */
-function release(span) {
+export function release(span) {
   const buffer = /** @type {(ArrayBuffer & {transfer?: (size: number) => ArrayBuffer}) | undefined} */ (span.bytes?.buffer);
   span.bytes = undefined;
   buffer?.transfer?.(0);

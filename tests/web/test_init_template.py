@@ -84,3 +84,9 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
     assert (tmp_path / "package.json").read_text() == "{}"
     assert not (tmp_path / "elsewhere.html").exists()
     assert "wrote no file" in mbundle(tmp_path, "init", "-t", "vite")
+
+
+def test_a_config_with_models_from_elsewhere_gets_the_package_alone(tmp_path: Path) -> None:
+    (tmp_path / "model.config.py").write_text("from elsewhere import config")
+    assert "mbundle-plugin/" in mbundle(tmp_path, "init", "--template", "vite")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mbundle-plugin", "model.config.py"]

@@ -101,8 +101,7 @@ class Matrix:
     def read(self, tile: Tile, buffers: Buffers) -> Array:
         """The tile as float32, in the buffer "read". Raises InputError (MB265) when the file ends before it."""
         stored = FLOATS[self.dtype]
-        found = buffers.get("read" if stored is np.float32 else "stored", tile.shape, stored)
-        self._fill(found, tile)
+        found = self.raw(tile, buffers, "read" if stored is np.float32 else "stored", stored)
         if stored is np.float32:
             return found
         values = buffers.get("read", tile.shape)
@@ -111,6 +110,12 @@ class Matrix:
         else:
             np.copyto(values, found)
         return values
+
+    def raw(self, tile: Tile, buffers: Buffers, name: str, stored: Any) -> Array:
+        """The tile's bytes as they lie in the file, seen as `stored` (as wide as the dtype), in the buffer `name`."""
+        found = buffers.get(name, tile.shape, stored)
+        self._fill(found, tile)
+        return found
 
     def _fill(self, target: Array, tile: Tile) -> None:
         size = target.itemsize

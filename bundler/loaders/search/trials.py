@@ -6,12 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
 from ...errors import MbundleError
 from ...graph.model import Model
 from ..base import Context
+from ..verify.agreement import Agreement
 from ..verify.baseline import Baseline
 from ..verify.compare import Array, compare
 from ..verify.measured import Measured
@@ -19,17 +21,23 @@ from ..verify.metric import Metric
 from ..verify.samples import left_of, load
 from ..verify.session import Runner
 from .clock import Clock
-from .recipe import Recipe
 
 FEW = 2
 """Samples for a sensitivity, spread over all."""
 
 
-class Trials:
-    """Candidates made of one model. Each lives on the disk only while it runs."""
+class Recipe(Protocol):
+    """How a candidate is made of the model."""
 
-    def __init__(self, model: Model, context: Context, samples: Baseline) -> None:
-        self._model, self._context, self._samples = model, context, samples
+    def apply(self, model: Model, context: Context, /) -> Model: ...
+
+
+class Trials:
+    """Candidates made of one model. Each lives on the disk only while it runs. `cosine`: the least that an output may
+    have with the source's, whatever the metric."""
+
+    def __init__(self, model: Model, context: Context, samples: Baseline, cosine: float = -1.0) -> None:
+        self._model, self._context, self._samples, self._cosine = model, context, samples, cosine
         self._names = left_of(samples, model.signature)
         every = max(samples.samples // FEW, 1)
         self._few = [one for index, one in enumerate(load(samples, model.signature)) if index % every == every // 2]
@@ -46,12 +54,12 @@ class Trials:
             return candidate.model.nbytes, float(np.nan_to_num((off / whole).max(), nan=np.inf))
 
     def of_recipe(self, recipe: Recipe) -> tuple[int, float]:
-        """(bytes, golden metric) on all samples. A result that is broken has -inf."""
+        """(bytes, golden metric) on all samples. A result that is broken or too far off has -inf."""
         with self._made(recipe) as candidate:
             return candidate.model.nbytes, self.accuracy(candidate.model)
 
     def accuracy(self, model: Model) -> float:
-        """The golden metric on all samples; -inf for a model that is broken or does not run."""
+        """The golden metric on all samples; -inf for a model that is broken, too far off or does not run."""
         try:
             pairs = self._pairs(Runner(model, fast=True))
             return self._measured(pairs, self._context.metric)
@@ -63,10 +71,13 @@ class Trials:
     def _measured(self, pairs: Iterator[tuple[list[Array], list[Array]]], metric: Metric | None) -> float:
         if metric is None:
             found = compare(self._names, pairs, self._samples.probabilities)
-            return float("-inf") if found.broken else found.cosine
+            return found.cosine if self._sound(found) else float("-inf")
         with Measured(metric, self._samples, self._model.signature) as measured:
             found = compare(self._names, measured.seen(pairs), self._samples.probabilities)
-            return float("-inf") if found.broken else measured.value()
+            return measured.value() if self._sound(found) else float("-inf")
+
+    def _sound(self, found: Agreement) -> bool:
+        return not found.broken and found.cosine >= self._cosine
 
     def clock(self, source: Model) -> Clock:
         """For the latency, on one of the few samples."""

@@ -19,6 +19,7 @@ from ...errors import printable
 from ...graph.model import Model, Signature
 from .archive import Writer
 from .baseline import Baseline
+from .cache import stored
 from .domains import Domains
 from .feeds import INTEGERS, Array, CannotFeed, Feeds, feeds, first_line
 from .given import Given, given
@@ -92,7 +93,8 @@ def _prepared(model: Model, golden: Given, most: int | None) -> tuple[Runner, It
 
 def _runs(runner: Runner, samples: Iterator[Feeds], model: Model) -> Iterator[tuple[Feeds, list[Array]]]:
     wanted = [port.name for port in model.signature.inputs]
-    for sample in samples:
+    for given_sample in samples:
+        sample = stored(given_sample, model.signature.inputs)
         try:
             outputs = runner.run({name: sample[name] for name in wanted})
         except Exception as error:
