@@ -10,9 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bundler.loaders.auto import Auto
+from bundler.loaders.chain import step_limits
+from bundler.loaders.dce import Dce
 from bundler.loaders.search.goal import Goal, Trial, pareto
 from bundler.loaders.search.hull import Option, assigned, moves
 from bundler.loaders.search.table import lines
+from bundler.process import Limits
 from fixtures import models
 
 from .cli import run
@@ -84,6 +88,12 @@ def test_an_accuracy_that_nothing_reaches_leaves_the_model_as_it_is(tmp_path: Pa
     found = step(run(project(tmp_path, accuracy), "build", "--json").ok().json)
     assert found["status"] == "skipped"
     assert found["note"] == "nothing smaller keeps 1.5"
+
+
+def test_a_long_search_is_not_ended_by_the_limit_of_a_step() -> None:
+    plain = Limits.for_model(1 << 20).wall
+    assert step_limits(Auto(minutes=30), 1 << 20).wall == plain + 1800
+    assert step_limits(Dce(), 1 << 20).wall == step_limits(None, 1 << 20).wall == plain
 
 
 def test_a_recipe_needs_a_list(tmp_path: Path) -> None:

@@ -41,6 +41,11 @@ class Auto:
     minutes: Annotated[float, Range(0, 1440)] = 10.0
     """No further trial is begun after this; a search that was cut says so, and may end elsewhere on another machine."""
 
+    @property
+    def seconds(self) -> float:
+        """The search's own; the trial that it ends in, and what it found, come on top."""
+        return self.minutes * 60
+
     def reads(self) -> tuple[str, ...]:
         return ()
 

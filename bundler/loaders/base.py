@@ -66,6 +66,8 @@ class Loader(Protocol):
     warn_cosine: ClassVar[float]
     """Below this cosine the step stays, and the build says how far off it is."""
 
+    seconds: float
+    """What it may take beside the ten minutes that every step has. May be left out: then 0."""
     finds_recipe: ClassVar[bool]
     """Whether it notes a "recipe" that `build --write` can put in its place. May be left out: then it does not."""
     wants_samples: ClassVar[bool]

@@ -236,7 +236,8 @@ class _Chain:
         scratch = process.scratch_folder("step-", self.workshop.scratch)
         shop = self.workshop
         context = Context(scratch, shop.mode, shop.root, self.entry.name, shop.target_ir, shop.target_opset)
-        if getattr(_loader(step.spec), "wants_samples", False):
+        loader = _loader(step.spec)
+        if getattr(loader, "wants_samples", False):
             metric = own_metric(self.entry, shop.config_file, shop.mode)
             context = replace(context, samples=self.reference.baseline(), metric=metric, at_least=_bar(self.entry))
         target = "bundler.loaders.step:apply_step"
@@ -247,7 +248,7 @@ class _Chain:
             step.model,
             context,
             shop.config_file,
-            limits=Limits.for_model(step.model.nbytes),
+            limits=step_limits(loader, step.model.nbytes),
             label=label,
             tmp=scratch,
             printed=printed,
@@ -296,6 +297,12 @@ class _Chain:
         sizes = (before.nbytes, after.nbytes, before.nodes, after.nodes)
         record = StepRecord(step.spec.name, *sizes, seconds, status, note)
         return replace(record, ops=dict(after.ops), weights=weight_bytes(after))
+
+
+def step_limits(loader: Any, nbytes: int) -> Limits:
+    """What applying a loader to a model may use; a search has its own time on top. None is a plain function."""
+    limits = Limits.for_model(nbytes)
+    return replace(limits, wall=limits.wall + getattr(loader, "seconds", 0.0))
 
 
 def extra_files(spec: LoaderSpec, root: str) -> tuple[str, ...]:
