@@ -9,6 +9,7 @@ from typing import Any
 
 from .config.schema import BuildConfig
 from .report.progress import Progress
+from .stages.exports import export_checkpoints
 from .stages.job import BuildOptions, Job
 from .stages.optimise import run_loaders
 from .stages.publish import commit, open_output, stage_files
@@ -28,6 +29,8 @@ def build(config: BuildConfig, options: BuildOptions, progress: Progress) -> dic
     Raises MbundleError with every problem of every entry; the output folder is then as it was.
     """
     with Job(config, options, progress) as job:
+        with progress.span("exporting checkpoints"):
+            export_checkpoints(job)
         with progress.span("reading sources"):
             sources = read_sources(job)
         with progress.span("running loaders"):

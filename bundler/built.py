@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .chunks.label import VariantId
 from .chunks.placement import Placement
 from .config.schema import EntrySpec
-from .emit.manifest import FileRef
+from .emit.manifest import FileRef, Stage
 from .graph.model import Model
 from .loaders.record import StepRecord
 
@@ -18,6 +19,8 @@ class BuiltVariant:
     name: str
     model: Model
     records: tuple[StepRecord, ...]
+    stages: tuple[Model, ...] = ()
+    """What it is shipped as, if it is split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,10 @@ class BuiltEntry:
     files: tuple[str, ...]
     notes: tuple[str, ...]
     variants: tuple[BuiltVariant, ...]
+    candidates: tuple[Mapping[str, Any], ...] = ()
+    """What was found of each, where this is one of several. JSON values."""
+    export: Mapping[str, Any] | None = None
+    """Facts about the export of the source, where it is a checkpoint. JSON values."""
 
     def keyed(self) -> Iterator[tuple[VariantId, BuiltVariant]]:
         return (((self.spec.name, one.name), one) for one in self.variants)
@@ -36,11 +43,18 @@ class BuiltEntry:
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """Entries whose files are staged: where the weights of each variant went, and its graph file."""
+    """Entries whose files are staged: where the weights of each variant went, its graph file, and its stages."""
 
     entries: tuple[BuiltEntry, ...]
     placements: Mapping[VariantId, Placement]
     graphs: Mapping[VariantId, FileRef]
+    stages: Mapping[VariantId, tuple[Stage, ...]]
+    """Of split variants only."""
+
+    def sent(self, key: VariantId) -> dict[str, int]:
+        """Name in assets/ -> bytes of the graph files that a page downloads."""
+        refs = [stage.graph for stage in self.stages.get(key, ())] or [self.graphs[key]]
+        return {ref.file: ref.nbytes for ref in refs}
 
     def chunks(self, key: VariantId) -> dict[str, int]:
         """Name in assets/ -> bytes; a chunk that serves two places of a variant counts once."""
@@ -48,7 +62,7 @@ class Shipment:
 
     def wire_bytes(self, key: VariantId) -> int:
         """Bytes that a first visit downloads for one variant."""
-        return self.graphs[key].nbytes + sum(self.chunks(key).values())
+        return sum(self.sent(key).values()) + sum(self.chunks(key).values())
 
 
 @dataclass(frozen=True, slots=True)

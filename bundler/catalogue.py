@@ -2,7 +2,7 @@
 
 MB1xx config, sources, command line · MB2xx models · MB3xx loaders and their processes · MB400-449 output ·
 MB450-499 cache · MB5xx budgets, golden sets · MB9xx ours. Codes are never reused. `docs/errors.md` is made from this
-table and a test compares the two. | SERVE
+table and a test compares the two.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from .codes.cache import CACHE
 from .codes.cli import CLI
 from .codes.config import CONFIG
 from .codes.emit import EMIT
+from .codes.export import EXPORT
 from .codes.golden import GOLDEN
 from .codes.graph import GRAPH
 from .codes.loaders import LOADERS
@@ -20,7 +21,9 @@ from .codes.report import REPORT
 from .codes.serve import SERVE
 from .errors import Problem
 
-CATALOGUE: dict[str, Diagnostic] = CLI | CONFIG | GRAPH | LOADERS | EMIT | CACHE | BENCH | REPORT | SERVE | GOLDEN
+CATALOGUE: dict[str, Diagnostic] = (
+    CLI | CONFIG | GRAPH | LOADERS | EMIT | CACHE | BENCH | REPORT | SERVE | GOLDEN | EXPORT
+)
 
 
 def problem(

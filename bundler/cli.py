@@ -24,6 +24,7 @@ VERBS: dict[str, str] = {
     "build": "Build every entry of model.config.py into the output folder.",
     "cache": "List, collect, clear or explain the build cache.",
     "check": "Compare the output with its budgets and the baseline; for CI.",
+    "export": "Export a checkpoint to ONNX files, and compare them with torch.",
     "golden": "Record what the sources give, and check the emitted variants against it.",
     "init": "Write a model.config.py for the models found here.",
     "inspect": "Show a model, a chunk plan, a manifest or an output folder.",

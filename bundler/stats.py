@@ -13,6 +13,8 @@ from typing import Any
 from .built import BuiltEntry, Emitted, Shipment
 from .cache.location import WORK_FOLDER
 from .config.schema import BuildConfig
+from .graph.generation import generation_of
+from .graph.model import Signature
 from .loaders.record import StepRecord, weight_bytes
 from .report.machine import json_bytes
 
@@ -57,6 +59,8 @@ def _entry(entry: BuiltEntry, shipment: Shipment) -> dict[str, Any]:
         "ops": dict(entry.source.ops),
         "weights": weight_bytes(entry.source),
         "notes": list(entry.notes),
+        **({"export": dict(entry.export)} if entry.export else {}),
+        **({"candidates": [dict(row) for row in entry.candidates]} if entry.candidates else {}),
         "variants": [
             {
                 "name": variant.name,
@@ -64,10 +68,18 @@ def _entry(entry: BuiltEntry, shipment: Shipment) -> dict[str, Any]:
                 "nodes": variant.model.nodes,
                 "ops": dict(variant.model.ops),
                 "steps": [_step(record) for record in variant.records],
+                **_cache(variant.model.signature, entry.source.signature),
             }
             for key, variant in entry.keyed()
         ],
     }
+
+
+def _cache(signature: Signature, source: Signature) -> dict[str, Any]:
+    found = generation_of(signature, source)
+    if found is None:
+        return {}
+    return {"cache": {"bytesPerToken": found.bytes_per_token, "layers": found.layers, "dtype": found.dtype}}
 
 
 def _step(record: StepRecord) -> dict[str, Any]:
@@ -94,7 +106,7 @@ def _labels(shipment: Shipment) -> dict[str, tuple[str, str]]:
     users: dict[str, list[str]] = {}
     kinds: dict[str, str] = {}
     for key, graph in shipment.graphs.items():
-        own = dict.fromkeys(shipment.chunks(key), "weights") | {graph.file: "graph"}
+        own = dict.fromkeys(shipment.chunks(key), "weights") | dict.fromkeys([graph.file, *shipment.sent(key)], "graph")
         kinds |= own
         for name in own:
             users.setdefault(name, []).append("/".join(key))
@@ -117,10 +129,10 @@ def _apart(files: Iterable[Emitted]) -> tuple[list[Emitted], dict[str, dict[str,
 
 
 def _with_folders(files: Iterable[Emitted]) -> Iterator[Emitted]:
-    """The runtime's modules as the one folder that they are."""
+    """The runtime's modules as the one folder that they are, and what is laid out for another loader."""
     modules: dict[str, list[Emitted]] = {}
     for file in files:
-        if file.file.startswith("runtime-"):
+        if file.file.startswith(("runtime-", "transformers-")):
             modules.setdefault(file.file.split("/")[0] + "/", []).append(file)
         else:
             yield file
@@ -140,6 +152,6 @@ def _file(
 def _other(file: str) -> str:
     if file.startswith("assets/"):
         return "manifest" if file.startswith("assets/manifest-") else "asset"
-    if file.startswith("runtime-"):
-        return "runtime"
+    if file.startswith(("runtime-", "transformers-")):
+        return "runtime" if file.startswith("runtime-") else "transformers.js"
     return "manifest" if file.endswith(".json") else "loader"

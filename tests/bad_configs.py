@@ -180,6 +180,12 @@ CASES = [
     Case("max_error NaN", entry("source='m.onnx', max_error=float('nan')"), "MB113", "finite, not nan"),
     Case("max_error negative", entry("source='m.onnx', max_error=-1"), "MB113", "at least 0", "", "-1"),
     Case("max_error bool", entry("source='m.onnx', max_error=True"), "MB112", "must be a number, not True"),
+    Case("split twice", use("split(stages=2), split(stages=3)"), "MB137", "last in `use`, and there once"),
+    Case("split first", use("split(stages=2), simplify()"), "MB137", "must be last in `use`"),
+    Case("split two ways", use("split(stages=2, at=['y'])"), "MB137", "not at and stages"),
+    Case("split no way", use("split()"), "MB137", "not none of them"),
+    Case("split size", use("split(max_bytes='8 apples')"), "MB112", "apples"),
+    Case("split one", use("split(stages=1)"), "MB113", "from 2 to 64"),
     Case("assets string", entry("source='m.onnx', assets='t.json'"), "MB112", "must be a list", "['t.json']"),
     Case(
         "assets missing",

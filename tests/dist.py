@@ -62,6 +62,7 @@ def files(found: Json) -> Iterator[Json]:
         yield from entry["assets"]
     for variant in variants(found):
         yield variant["graph"]
+        yield from (stage["graph"] for stage in variant.get("stages", ()))
         for data in variant["data"]:
             yield from data["chunks"]
 

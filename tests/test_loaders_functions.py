@@ -27,7 +27,7 @@ def proto(model):
 
 def edited(model, context):
     ir = model.to_ir()
-    ir.graph.node(0).name = "renamed"
+    ir.graph.node(0).name = "renamed at some length"
     return model.with_ir(ir, context.scratch)
 
 def wrong(model, context):

@@ -241,7 +241,7 @@ class Grown:
         return self.add("Sigmoid", self.norm(self.conv(value, size, size, size), size)), size
 
     def _grouped(self, value: str, size: int) -> tuple[str, int]:
-        return self.conv(value, size, 2, 2 * size), 2 * size
+        return self.conv(value, size, 2 - size % 2, 2 * size), 2 * size
 
     def _residual(self, value: str, size: int) -> tuple[str, int]:
         return self.add("Add", value, self.add("Tanh", self.conv(value, size, 1, size))), size

@@ -23,6 +23,8 @@ class Watch:
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
+        self.patience = PATIENCE
+        """Seconds."""
         self.events: list[Event] = []
         self.stderr = ""
         """All of it, once it has ended."""
@@ -39,7 +41,7 @@ class Watch:
 
     def until(self, true: Callable[[list[Event]], Any], what: str) -> Any:
         """Waits until `true` of the events is something, and returns it."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self.patience
         with self._news:
             while not (found := true(self.events)):
                 left = end - time.monotonic()
@@ -59,7 +61,7 @@ class Watch:
 
     def settled(self, quiet: float = 1.5) -> None:
         """Waits until no build runs and none has begun for a while."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self.patience
         while time.monotonic() < end:
             seen = self.mark()
             self.until(lambda all: [e for e in all if e["type"] != "progress"][-1]["type"] in ENDS, "end of a build")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from . import atomic, pins, sealed
 from .keys import LOADER
 from .steps import KIND, Saved, parse
-from .store import FORMAT, Store
+from .store import EXPORTS, FORMAT, Store
 
 _DAY = 86_400.0
 
@@ -132,12 +132,23 @@ def scan(store: Store) -> Contents:
         digests = frozenset(blob.digest for blob in named if blob)
         loader = saved.key.parts.get(LOADER, "?") if saved else "?"
         steps.append(Step(path, found.st_size, found.st_mtime, digests, loader))
+    steps += _exports(os.path.join(store.folder, EXPORTS))
     blobs, _ = _files(store.blobs)
     return Contents(
         steps,
         {"".join(path.split(os.sep)[-2:]): BlobFile(found.st_size, found.st_mtime) for path, found in blobs},
         complete,
     )
+
+
+def _exports(folder: str) -> list[Step]:
+    """Each stands for a step that names no blobs."""
+    found = []
+    for path, status in _files(folder)[0]:
+        with contextlib.suppress(OSError):
+            size = sum(item.stat(follow_symlinks=False).st_size for item in os.scandir(path))
+            found.append(Step(path, size, status.st_mtime, frozenset(), "export"))
+    return found
 
 
 def _record(path: str) -> tuple[Saved | None, bool]:
@@ -210,7 +221,7 @@ def _remove(store: Store, path: str, used: float) -> bool:
         if os.stat(aside, follow_symlinks=False).st_mtime > used:
             os.rename(aside, path)
             return False
-        os.unlink(aside)
+        shutil.rmtree(aside) if os.path.isdir(aside) else os.unlink(aside)
     except OSError:
         return False  # another collection was faster, or the folder is read-only
     return True

@@ -26,6 +26,9 @@ FORMAT = 1
 FOLDER = f"mbundle-v{FORMAT}"
 """Everything lies in this subfolder: `--cache-dir ~` must not put a .gitignore into somebody's home."""
 
+EXPORTS = "exports"
+"""Subfolder of what `export.kept` keeps: folders, two levels down, that come and go whole."""
+
 _TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n# A cache of mbundle; see https://bford.info/cachedir/\n"
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)

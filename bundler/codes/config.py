@@ -140,6 +140,11 @@ CONFIG: dict[str, Diagnostic] = {
         "brotli and zstandard are extras: not every project compresses its output.",
         "pip install 'mbundle[compress]'",
     ),
+    "MB137": Diagnostic(
+        "split is not as it has to be",
+        "It cuts the model that all other steps have made, in one way.",
+        "Put split last in the list, and give it one of at, stages and max_bytes.",
+    ),
     "MB140": Diagnostic(
         "The source of an entry does not exist",
         "A source is a file or folder, relative to the config.",
@@ -172,7 +177,7 @@ CONFIG: dict[str, Diagnostic] = {
     ),
     "MB146": Diagnostic(
         "A source is written in a way that mbundle does not know",
-        "A source is a path, `package:<distribution>/<path>` or `npm:<package>/<path>`; nothing is downloaded.",
+        "A source is a path, `package:<distribution>/<path>`, `npm:<package>/<path>` or `hf:<owner>/<name>`.",
         "Save the model beside the config and name the file.",
     ),
     "MB147": Diagnostic(
@@ -199,5 +204,10 @@ CONFIG: dict[str, Diagnostic] = {
         "The config cannot be written",
         "The folder does not exist or cannot be written to.",
         "Run `mbundle init` in a folder of your own.",
+    ),
+    "MB153": Diagnostic(
+        "A name that a loader cannot have",
+        "A config imports a loader by its name, which no other loader may have.",
+        "Give it a name of small letters, digits and _, such as round_weights.",
     ),
 }

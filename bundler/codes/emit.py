@@ -80,6 +80,16 @@ EMIT: dict[str, Diagnostic] = {
         "Without .mbundle.json nobody knows which files in the output folder are ours, so none will be deleted.",
         "Empty the output folder by hand once, then build again.",
     ),
+    "MB416": Diagnostic(
+        "An entry is not in the layout of transformers.js",
+        "@huggingface/transformers reads a model's config.json before anything else.",
+        'Ship it: Entry(assets=["config.json", "tokenizer.json", "tokenizer_config.json"]).',
+    ),
+    "MB417": Diagnostic(
+        "A variant is not in the layout of transformers.js",
+        "There the name of a file tells its precision, and there is one file of each.",
+        "Name the variant fp32, fp16, int8, uint8, q8, q4, q4f16 or bnb4, or leave it to our own loader.",
+    ),
     "MB415": Diagnostic(
         "Old files could not be removed",
         "The new output is complete and in place; only clearing up after it failed. The next build tries again.",

@@ -107,4 +107,14 @@ LOADERS: dict[str, Diagnostic] = {
         "It gets what a step's result and the source give for all golden samples, and says how well they agree.",
         "Return a finite number, higher for better, from the function that Golden(metric=...) names.",
     ),
+    "MB330": Diagnostic(
+        "the model cannot be split so",
+        "Stages hand each other tensors of numbers; a cut must fall between two operators where only such cross.",
+        "Name other values in split(at=...), ask for fewer stages or larger ones, or leave split out.",
+    ),
+    "MB331": Diagnostic(
+        "the stages do not give what the model gives",
+        "They are run one after the other on the golden inputs, or on generated ones, and compared with the model.",
+        'Cut elsewhere, leave split out, or set on_regression="rollback" to ship the model whole.',
+    ),
 }

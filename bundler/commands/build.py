@@ -82,16 +82,18 @@ def _built(
 def _settle(settings: BuildConfig, stats: dict[str, Any], progress: Progress) -> None:
     """Writes found recipes into the config, in place of the calls that found them."""
     from ..config.settle import settle
-    from ..loaders.search.recipe import sources
+    from ..loaders.search.recipe import loaders, sources
 
     recipes: dict[Place, list[str]] = {}
+    needs: set[str] = set()
     for spec, entry in zip(settings.entries, stats["entries"], strict=True):
         for variant, built in zip(spec.variants, entry["variants"], strict=True):
             for step, row in zip(variant.steps, built["steps"], strict=True):
                 found = row.get("details", {}).get("recipe")
                 if step.place is not None and found and row["status"] in ("ok", "cached"):
                     recipes[step.place] = sources(found)
-    for file in settle(recipes, "bundler.loaders", ["quantize_weights"]) if recipes else ():
+                    needs |= {*loaders(found)}
+    for file in settle(recipes, "bundler.loaders", sorted(needs)) if recipes else ():
         progress.line(f"{os.path.relpath(file, settings.root)}: auto() gave way to the steps that it found")
 
 

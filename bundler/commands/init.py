@@ -1,4 +1,4 @@
-"""mbundle init: writes a model.config.py for the models that are there."""
+"""mbundle init: writes a model.config.py for the models that are there, or a package for a loader."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import click
 from ..catalogue import problem
 from ..config.detect import WebProject, find_models, name_models, web_project
 from ..config.load import FILE_NAME
-from ..emit import scaffold
+from ..emit import loader_package, scaffold
 from ..emit.templates import folder as templates
-from ..errors import ConfigError
+from ..errors import ConfigError, printable
 
 _MOST = 20
 """Entries that are written; who has more models than that picks."""
@@ -27,11 +27,15 @@ _CI = {"github": ("github.yml", ".github/workflows/models.yml")}
 @click.argument("folder", default=".", type=click.Path(file_okay=False))
 @click.option("--template", "-t", type=click.Choice(scaffold.NAMES), help="Write an app round the model, too.")
 @click.option("--ci", type=click.Choice(list(_CI)), help="Write a workflow that builds and checks, and nothing else.")
-def init(folder: str, template: str | None, ci: str | None) -> None:
+@click.option("--loader", metavar="NAME", help="Write a Python package with a loader of your own into FOLDER.")
+def init(folder: str, template: str | None, ci: str | None, loader: str | None) -> None:
     """Write a model.config.py for the .onnx files found in FOLDER and below.
 
     Never overwrites a file that is there.
     """
+    if loader is not None:
+        _package(folder, loader)
+        return
     if ci is not None:
         _workflow(folder, ci)
         return
@@ -75,6 +79,26 @@ def _scaffold(folder: str, template: str, models: dict[str, str]) -> None:
         click.echo(f"left as they were: {', '.join(kept)}; docs/bundlers.md says what to add to them", err=True)
     where = [] if os.path.normpath(folder) == "." else [f"cd {folder}"]
     click.echo("\n  ".join(["\nnext:", *where, "npm install", "npm run dev"]), err=True)
+
+
+def _package(folder: str, name: str) -> None:
+    """Into FOLDER, or a new one of the package's name where the current folder is meant."""
+    from .. import __version__
+    from ..loaders.registry import is_free
+
+    if not loader_package.is_name(name):
+        raise ConfigError(problem("MB153", f"A config could not import a loader that is called `{printable(name)}`."))
+    if not is_free(name):
+        raise ConfigError(problem("MB153", f"`bundler.loaders` has a `{name}` already."))
+    place = loader_package.distribution(name) if os.path.normpath(folder) == "." else folder
+    try:
+        written, kept = scaffold.write(place, loader_package.files(name, __version__))
+    except (OSError, UnicodeEncodeError) as error:
+        raise ConfigError(problem("MB152", f"The package cannot be written: {error}.", file=place)) from error
+    click.echo(f"wrote {', '.join(written) or 'no file'} in {place}", err=True)
+    if kept:
+        click.echo(f"left as they were: {', '.join(kept)}", err=True)
+    click.echo(f"\nnext:\n  cd {place}\n  pip install -e '.[test]'\n  pytest", err=True)
 
 
 def _workflow(folder: str, ci: str) -> None:

@@ -172,8 +172,21 @@ class Budget(Declaration):
 class Entry(Declaration):
     """A named model that the app asks for."""
 
-    source: PathText
-    """An .onnx file, a folder holding one, "package:<distribution>/<path>" or "npm:<package>/<path>"."""
+    source: PathText = ""
+    """Needed unless there are `candidates`: an .onnx file, a folder holding one, "package:<distribution>/<path>" or
+    "npm:<package>/<path>"; or a checkpoint to export: a folder with a config.json and .safetensors files, or
+    "hf:<owner>/<name>"."""
+    task: str = "auto"
+    """What a checkpoint is exported for: "feature-extraction", "text-classification", ...; "auto": its own."""
+    part: str = ""
+    """Which of several models that a checkpoint exports to: "encoder_model"."""
+    exporter: Literal["auto", "optimum", "dynamo"] = "auto"
+    """"optimum", or torch's own "dynamo"; "auto": the first, and the second for what that does not know."""
+    export_python: PathText | None = None
+    """The Python that has torch and optimum. None: that of the config, else MBUNDLE_EXPORT_PYTHON, else our own."""
+    candidates: Mapping[str, PathText] | None = None
+    """In place of `source`: name -> source of several models, the first being the one that all are compared with. The
+    smallest that passes the golden set and the budget ships."""
     use: Sequence[Step] = ()
     """Loaders that every variant goes through, in execution order."""
     variants: Mapping[str, Sequence[Step]] | None = None
@@ -207,6 +220,8 @@ class Output(Declaration):
     """Whose onnxruntime-web the page uses: the app's own, or a copy that is put beside the models."""
     compress: Sequence[Literal["br", "zstd"]] = ()
     """Put compressed twins (<file>.br, <file>.zst) beside the files that shrink, for hosts that serve them."""
+    layout: Literal["mbundle", "transformers.js"] = "mbundle"
+    """"transformers.js": also the folder of each entry that @huggingface/transformers loads."""
 
 
 class Chunks(Declaration):
@@ -222,6 +237,8 @@ class Config(Declaration):
     entries: Mapping[str, Entry]
     output: Output | None = None
     chunks: Chunks | None = None
+    export_python: PathText | None = None
+    """The Python that exports the checkpoints of all entries."""
 
 
 ConfigFunction: TypeAlias = Callable[[ConfigEnv], Config]
@@ -231,7 +248,11 @@ ConfigFunction: TypeAlias = Callable[[ConfigEnv], Config]
 def define_config(config: ConfigFunction, /) -> ConfigFunction: ...
 @overload
 def define_config(
-    *, entries: Mapping[str, Entry], output: Output | None = None, chunks: Chunks | None = None
+    *,
+    entries: Mapping[str, Entry],
+    output: Output | None = None,
+    chunks: Chunks | None = None,
+    export_python: PathText | None = None,
 ) -> Config: ...
 def define_config(*args: Any, **given: Any) -> Any:
     """The value for `config` in model.config.py: its parts, or a function that returns them for a ConfigEnv."""

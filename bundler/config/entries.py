@@ -6,20 +6,23 @@ import inspect
 import math
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..errors import printable
 from . import values
 from .budgets import read_budget
+from .checkpoints import assets_of, read_export
 from .declare import Entry, Golden
-from .files import existing, gathered, readable
+from .files import Missing, existing, gathered, readable
 from .findings import Bad, relative
 from .frame import Path
 from .names import complaint, slug
 from .options import FUNCTION
 from .part import Part
-from .schema import EntrySpec, GoldenSpec, VariantSpec
+from .schema import EntrySpec, ExportSpec, GoldenSpec, LoaderSpec, VariantSpec
 from .sources import resolve
+from .splitting import apart
 from .steps import Chain, digest_of_own, name_of, read_chain, takes
 
 METRICS = ("cosine", "iou", "labels", "tokens", "top1", "top5")
@@ -67,21 +70,81 @@ def _entry(top: Part, name: Any, value: Any) -> EntrySpec | None:
         return None
     part = Part(value, top.reading, name if isinstance(name, str) else "")
     root = top.reading.env.root
-    source = part.get("source", values.path)
-    return EntrySpec(
+    found = _sources(top, part, root)
+    name, source, path, export = found[0]
+    spec = EntrySpec(
         name=part.entry,
         source=source,
-        source_path=part.get("source", lambda _: resolve(source, root)) if source else "",
+        source_path=path,
         variants=_variants(part),
         load=part.get("load", values.choice("eager", "idle", "lazy")),
         on_regression=part.get("on_regression", values.choice("error", "rollback")),
         max_error=part.get("max_error", values.optional(values.number(0))),
         golden=_golden(part),
         budget=read_budget(part),
-        assets=_assets(part),
+        assets=_assets(part, export),
         external_ops=part.get("external_ops", values.sequence(_operator)),
         allow_external=part.get("allow_external", values.sequence(lambda v: _folder(v, root))),
+        export=export,
     )
+    if not name:
+        return spec
+    if spec.golden is None or spec.golden.at_least is None:
+        fix = 'Write golden=Golden("inputs.npz", at_least=0.95).'
+        part.report(
+            "MB131", "`candidates` of Entry are judged by a golden set, and there is none.", ("candidates",), fix=fix
+        )
+    return replace(spec, candidates=tuple(_candidate(part, spec, *one) for one in found))
+
+
+def _candidate(part: Part, spec: EntrySpec, name: str, source: str, path: str, export: ExportSpec | None) -> EntrySpec:
+    assets = _assets(part, export)
+    return replace(spec, name=f"{spec.name}:{name}", source=source, source_path=path, export=export, assets=assets)
+
+
+def _sources(top: Part, part: Part, root: str) -> list[tuple[str, str, str, ExportSpec | None]]:
+    """(candidate or "", as written, absolute path or "", export) of each; one at least."""
+    raw = part.given.get("candidates")
+    if raw is None:
+        if "source" not in part.given:
+            part.report("MB111", "Entry needs the option `source`.", fix="Write Entry(source=...).")
+        return [("", *_source(top, part, part.get("source", values.path), ("source",), root))]
+    if "source" in part.given:
+        part.report("MB131", "Entry has `candidates`, so it takes no `source`.", ("source",), key=True)
+    if not isinstance(raw, Mapping) or not raw:
+        fix = 'Write candidates={"large": "large.onnx", "small": "small.onnx"}.'
+        part.report(
+            "MB112", f"`candidates` must map names to sources, not {values.shown(raw)}.", ("candidates",), fix=fix
+        )
+        return [("", "", "", None)]
+    _names(part, raw, ("candidates",), "a candidate", "candidate")
+    found = []
+    for name, value in raw.items():
+        try:
+            written = values.path(value)
+        except Bad as bad:
+            part.report(
+                bad.code,
+                f'`candidates` of Entry, "{printable(str(name))}": {bad.what}.',
+                ("candidates", name),
+                fix=bad.fix,
+            )
+            written = ""
+        found.append((str(name), *_source(top, part, written, ("candidates", name), root)))
+    return found
+
+
+def _source(top: Part, part: Part, source: str, where: Path, root: str) -> tuple[str, str, ExportSpec | None]:
+    if not source:
+        return "", "", None
+    try:
+        export = read_export(top, part, source, root, several=where[0] == "candidates")
+        return source, "" if export else resolve(source, root), export
+    except Bad as bad:
+        if isinstance(bad, Missing):
+            part.findings.missing.append(bad.missing)
+        part.report(bad.code, f"`{where[0]}` of Entry {bad.what}.", where, fix=bad.fix)
+        return source, "", None
 
 
 _operator = values.matching(r"[\w.-]+::(\w+|\*)", 'an operator such as "my.domain::MyOp" or "my.domain::*"')
@@ -98,19 +161,17 @@ def _variants(part: Part) -> tuple[VariantSpec, ...]:
             "MB112", f"`variants` must map names to lists of loaders, not {values.shown(raw)}.", ("variants",), fix=fix
         )
         raw = None
+    common, cut = apart(shared, part, ("use",))
     if not raw:
-        return (VariantSpec("default", shared),)
+        return (VariantSpec("default", common, cut),)
     _names(part, raw, ("variants",), "a variant", "variant")
-    return tuple(
-        VariantSpec(
-            str(name),
-            shared
-            + read_chain(
-                steps, Chain(part.entry, f"{part.entry}/variants/{name}", part.site, ("variants", name)), part.reading
-            ),
-        )
-        for name, steps in raw.items()
-    )
+    return tuple(_variant(part, str(name), steps, common, cut) for name, steps in raw.items())
+
+
+def _variant(part: Part, name: str, steps: Any, shared: tuple[LoaderSpec, ...], cut: LoaderSpec | None) -> VariantSpec:
+    chain = Chain(part.entry, f"{part.entry}/variants/{name}", part.site, ("variants", name))
+    own, own_cut = apart(read_chain(steps, chain, part.reading), part, chain.path)
+    return VariantSpec(name, shared + own, own_cut or cut)
 
 
 def _golden(entry: Part) -> GoldenSpec | None:
@@ -154,9 +215,12 @@ def _metric(value: Any) -> Any:
     return value
 
 
-def _assets(part: Part) -> tuple[str, ...]:
+def _assets(part: Part, export: ExportSpec | None) -> tuple[str, ...]:
+    """The user's own, then those of a checkpoint whose names are still free."""
     root = part.reading.env.root
-    assets = part.get("assets", values.sequence(lambda value: _file(value, root)))
+    own: tuple[str, ...] = part.get("assets", values.sequence(lambda value: _file(value, root)))
+    named = {os.path.basename(path) for path in own}
+    assets = own + tuple(path for path in assets_of(export) if os.path.basename(path) not in named)
     seen: dict[str, str] = {}
     for index, path in enumerate(assets):
         name = os.path.basename(path)

@@ -35,6 +35,13 @@ class Data(NamedTuple):
     """Of the files, in lower case: (".npz",)."""
 
 
+class Unit(NamedTuple):
+    """Marks an option that is written as a budget writes it: "size" ("5 MB", a number of bytes) or "time" ("20 ms").
+    Its value is bytes, or milliseconds; None where it is not given."""
+
+    kind: Literal["size", "time"]
+
+
 FUNCTION = ("<function>",)
 """Stands for a function in a LoaderSpec; the process that applies the loader finds it by evaluating the config."""
 
@@ -122,6 +129,8 @@ def check_of(hint: Any, limits: Range | None = None, root: str = "") -> Check[An
     marker = next((item for item in arguments[1:] if isinstance(item, Data)), None) if origin is Annotated else None
     if marker is not None:
         return lambda value: FUNCTION if callable(value) else files.gathered(value, root, marker.suffixes)
+    if any(isinstance(item, Unit) for item in arguments[1:]) and origin is Annotated:
+        return values.optional(values.size if Unit("size") in arguments[1:] else values.milliseconds)
     if origin is Annotated:
         return check_of(arguments[0], next((item for item in arguments[1:] if isinstance(item, Range)), None))
     if origin is Literal:

@@ -35,6 +35,8 @@ class VariantSpec:
     name: str
     steps: tuple[LoaderSpec, ...]
     """The entry's shared `use` chain followed by the variant's own steps."""
+    split: LoaderSpec | None = None
+    """Options of `split(...)`, which comes after all steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +90,30 @@ class BudgetSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportSpec:
+    """A checkpoint that has to be exported before it can be read as a model."""
+
+    folder: str
+    """Absolute; "": one of the Hub that is not on this machine yet."""
+    files: tuple[str, ...]
+    """Absolute paths of all that an export reads."""
+    python: str
+    """Absolute path of the Python that has torch."""
+    task: str = "auto"
+    exporter: Literal["auto", "optimum", "dynamo"] = "auto"
+    part: str = ""
+    """Which of the models that the export makes; "": the only one."""
+    hub: tuple[str, str] = ("", "")
+    """Repository and revision, of an `hf:` source."""
+
+
+@dataclass(frozen=True, slots=True)
 class EntrySpec:
     name: str
     source: str
     """As the user wrote it."""
     source_path: str
-    """Absolute path of the .onnx file that it resolves to."""
+    """Absolute path of the .onnx file that it resolves to; "" while a checkpoint is not exported."""
     variants: tuple[VariantSpec, ...]
     load: Literal["lazy", "idle", "eager"] = "lazy"
     on_regression: Literal["rollback", "error"] = "rollback"
@@ -107,6 +127,16 @@ class EntrySpec:
     """"domain::Op" or "domain::*" names that the app itself brings to onnxruntime-web."""
     allow_external: tuple[str, ...] = ()
     """Absolute folders, besides the project root and the model's own folder, that external data may live in."""
+    export: ExportSpec | None = None
+    """Where the source is a checkpoint."""
+    candidates: tuple[EntrySpec, ...] = ()
+    """One of these ships: the entry itself with each source, called "<entry>:<candidate>". The first is the source that
+    the entry names."""
+
+    def inputs(self) -> tuple[str, ...]:
+        """Absolute paths of the files that the entry names as its sources: its weights may lie in more."""
+        more = tuple(path for one in self.candidates for path in one.inputs())
+        return (self.export.files if self.export else (self.source_path,)) + more
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +149,7 @@ class OutputSpec:
     """Generations whose files stay in the folder, the newest included."""
     ort: Literal["app", "self"] = "app"
     compress: tuple[Literal["br", "zstd"], ...] = ()
+    layout: Literal["mbundle", "transformers.js"] = "mbundle"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,10 @@ def resolve(source: str, root: str) -> str:
 
 
 def _no_scheme(kind: str, rest: str, source: str) -> tuple[str, str | None]:
-    near = closest(kind, ("package", "npm"))
-    if rest.startswith("//") or kind in ("hf", "huggingface"):
+    near = closest(kind, ("package", "npm", "hf"))
+    if kind.lower() == "huggingface":
+        return 'starts with "huggingface:", which is no kind of source', f'Write "hf:{printable(rest)}".'
+    if rest.startswith("//"):
         return f'is an address, "{printable(source)}": mbundle downloads nothing', None
     known = {"pip": "package", "pypi": "package", "python": "package", "node": "npm"}
     meant = known.get(kind.lower(), near)

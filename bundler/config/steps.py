@@ -61,9 +61,9 @@ def _report(reading: Reading, chain: Chain, inside: Path, what: str, fix: str | 
 def _read_step(step: Any, index: int, chain: Chain, reading: Reading) -> LoaderSpec | None:
     if isinstance(step, LoaderCall):
         return _read_call(step, index, chain, reading)
-    refusal = _refusal(step)
-    if refusal is not None:
-        _report(reading, chain, (index,), refusal[1], refusal[2], refusal[0])
+    refused = refusal(step)
+    if refused is not None:
+        _report(reading, chain, (index,), refused[1], refused[2], refused[0])
         return None
     where = f"{chain.where}/{index}"
     return LoaderSpec(name_of(step), (), "function", where, digest_of_own(step, where, reading))
@@ -91,10 +91,10 @@ def shown_step(step: Any) -> str:
 
 
 def _is_step(step: Any) -> bool:
-    return isinstance(step, LoaderCall) or _refusal(step) is None
+    return isinstance(step, LoaderCall) or refusal(step) is None
 
 
-def _refusal(step: Any) -> tuple[str, str, str | None] | None:
+def refusal(step: Any) -> tuple[str, str, str | None] | None:
     """(code, what, fix) when `step` is not a loader that we can call."""
     if isinstance(step, LoaderConstructor):
         return "MB121", f"is `{step.name}` without its parentheses", f"Call it: {step.name}()."

@@ -50,9 +50,8 @@ def _output(top: Part, entries: list[EntrySpec]) -> OutputSpec:
     part = top.part("output", Output) or Part(Output(), reading)
     inputs = [reading.config_file, *sorted(reading.project.inputs)]
     for entry in entries:
-        inputs += [
-            path for path in (entry.source_path, *entry.assets, entry.golden.path if entry.golden else "") if path
-        ]
+        golden = entry.golden.path if entry.golden else ""
+        inputs += [path for path in (*entry.inputs(), *entry.assets, golden) if path]
     written = part.get("dir", values.path)
     site = part if "dir" in part.given else top
     return OutputSpec(
@@ -62,6 +61,7 @@ def _output(top: Part, entries: list[EntrySpec]) -> OutputSpec:
         max_opset=part.get("max_opset", values.whole(7, 26)),
         keep=part.get("keep", values.whole(1, 100)),
         ort=part.get("ort", values.choice("app", "self")),
+        layout=part.get("layout", values.choice("mbundle", "transformers.js")),
         compress=tuple(sorted(set(part.get("compress", values.sequence(_encoding))))),
     )
 

@@ -10,8 +10,9 @@ from ..chunks import names
 from ..chunks.placement import Placement
 from ..chunks.sources import Sources
 from ..errors import InputError
+from ..graph.generation import Generation
 from ..graph.model import Model, Region
-from .manifest import AssetFile, FileRef, Measured, Requires, Variant
+from .manifest import AssetFile, FileRef, Measured, Requires, Stage, Variant
 from .transaction import Transaction
 
 
@@ -52,15 +53,19 @@ def variant(
     placement: Placement,
     max_error: float | None = None,
     cosine: float | None = None,
+    stages: tuple[Stage, ...] = (),
+    generation: Generation | None = None,
 ) -> Variant:
     """`graph`: the emitted graph file; `placement`: where its weights went."""
+    graphs = [stage.graph for stage in stages] or [graph]
     distinct = {chunk.file: chunk.nbytes for file in placement.data for chunk in file.chunks}
-    measured = Measured(graph.nbytes + sum(distinct.values()), max_error, cosine)
+    measured = Measured(sum(one.nbytes for one in graphs) + sum(distinct.values()), max_error, cosine)
     ports = (model.signature.inputs, model.signature.outputs)
-    return Variant(name, graph, placement.data, *ports, _requires(model, graph, placement), measured)
+    requires = _requires(model, sum(one.nbytes for one in graphs), placement)
+    return Variant(name, graph, placement.data, *ports, requires, measured, stages=stages, generation=generation)
 
 
-def _requires(model: Model, graph: FileRef, placement: Placement) -> Requires:
+def _requires(model: Model, graphs: int, placement: Placement) -> Requires:
     ports = (*model.signature.inputs, *model.signature.outputs)
     dtypes = tuple(sorted({weight.dtype for weight in model.weights} | {port.dtype for port in ports}))
     return Requires(
@@ -69,5 +74,5 @@ def _requires(model: Model, graph: FileRef, placement: Placement) -> Requires:
         shader_f16="float16" in dtypes,
         ir_version=model.ir_version,
         opset=dict(model.opsets).get("", 0),
-        memory=graph.nbytes + sum(file.nbytes for file in placement.data),
+        memory=graphs + sum(file.nbytes for file in placement.data),
     )

@@ -25,7 +25,7 @@ class DigestMemo(Protocol):
 
 
 class OutputFolder:
-    """`path` is absolute. File names are relative, with forward slashes, at most one folder deep. Safe for threads."""
+    """`path` is absolute. File names are relative, with forward slashes, at most two folders deep. Safe for threads."""
 
     def __init__(self, path: str, memo: DigestMemo | None) -> None:
         self.path = path
@@ -56,10 +56,9 @@ class OutputFolder:
 
     def plain(self, name: str) -> os.stat_result | None:
         """Stat of the file if it is a regular one reached without any link; None otherwise."""
-        parent = os.path.dirname(name)
         try:
             found = os.lstat(self.at(name))
-            if parent and not stat.S_ISDIR(os.lstat(self.at(parent)).st_mode):
+            if not all(stat.S_ISDIR(os.lstat(self.at(folder)).st_mode) for folder in _above(name)):
                 return None
         except OSError:
             return None
@@ -87,7 +86,7 @@ class OutputFolder:
 
     def place(self, staged: Mapping[str, str]) -> None:
         """Renames files, each from its path to its name, in order. When it returns they are on the disk."""
-        folders = sorted({os.path.dirname(name) for name in staged})
+        folders = sorted({"", *(folder for name in staged for folder in _above(name))})
         for folder in folders:
             self._make(folder)
         for name, path in staged.items():
@@ -103,7 +102,7 @@ class OutputFolder:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(self.at(name))
                 removed.append(name)
-        for folder in sorted({os.path.dirname(name) for name in removed} - {""}):
+        for folder in sorted({folder for name in removed for folder in _above(name)}, reverse=True):
             with contextlib.suppress(OSError):  # not empty
                 os.rmdir(self.at(folder))
         return tuple(removed)
@@ -116,7 +115,13 @@ class OutputFolder:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(path)
                 self._made.append(path)
-            sync(self.path)
+            sync(os.path.dirname(path))
+
+
+def _above(name: str) -> list[str]:
+    """The folders that a file lies in, the outermost first."""
+    *folders, _ = name.split("/")
+    return ["/".join(folders[: depth + 1]) for depth in range(len(folders))]
 
 
 def sync(folder: str) -> None:

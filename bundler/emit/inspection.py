@@ -54,7 +54,7 @@ def _users(manifest: Manifest) -> dict[str, set[str]]:
     users: dict[str, set[str]] = {}
     for name, entry in manifest.entries.items():
         for one in entry.variants:
-            for file in (one.graph.file, *(chunk.file for data in one.data for chunk in data.chunks)):
+            for file in {one.graph.file, *(ref.file for ref in one.downloads)}:
                 users.setdefault(file, set()).add(f"{name}/{one.name}")
     return users
 

@@ -92,13 +92,17 @@ def stem(name: str) -> str:
 
 
 def _signature(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Inputs and outputs of the first variant; all variants of an entry share them."""
+    """Inputs and outputs of the first variant, which all variants of an entry share, and the names of its assets."""
     first = entry["variants"][0]
-    return {side: [{key: port[key] for key in _PORT} for port in first[side]] for side in ("inputs", "outputs")}
+    ports = {side: [{key: port[key] for key in _PORT} for port in first[side]] for side in ("inputs", "outputs")}
+    assets = [asset["name"] for asset in entry.get("assets", ())]
+    ports |= {"assets": assets} if assets else {}
+    return ports | ({"generates": True} if "generation" in first else {})
 
 
 def _files(entry: Mapping[str, Any]) -> Iterator[str]:
     for variant in entry["variants"]:
-        yield variant["graph"]["file"]
+        yield from (part["graph"]["file"] for part in variant.get("stages") or [variant])
         for data in variant["data"]:
             yield from (chunk["file"] for chunk in data["chunks"])
+    yield from (asset["file"] for asset in entry.get("assets", ()))

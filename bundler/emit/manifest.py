@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from ..catalogue import problem
 from ..chunks.placement import DataFile
 from ..errors import InputError
+from ..graph.generation import Generation
 from ..graph.model import Port
 
 VERSION = 1
@@ -62,7 +63,20 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of a variant with a session of its own. `data`: paths of the variant's logical files that it reads.
+    `inputs` are inputs of the variant, or outputs of earlier stages; `outputs` are outputs of the variant, or go on."""
+
+    graph: FileRef
+    data: tuple[str, ...]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
+    """`graph` is the whole model, also of a split variant: all tools but a page read that."""
+
     name: str
     graph: FileRef
     data: tuple[DataFile, ...]
@@ -72,6 +86,21 @@ class Variant:
     measured: Measured
     providers: tuple[Provider, ...] = PROVIDERS
     """Where a runtime may use it: what a golden check found to be wrong on one is not listed."""
+    stages: tuple[Stage, ...] = ()
+    """In the order in which they run; none: it is not split."""
+    generation: Generation | None = None
+    """How it writes tokens; None: it does not."""
+
+    @property
+    def graphs(self) -> tuple[FileRef, ...]:
+        """What a page downloads beside the chunks."""
+        return tuple(stage.graph for stage in self.stages) or (self.graph,)
+
+    @property
+    def downloads(self) -> tuple[FileRef, ...]:
+        """All that a page downloads to run all of it, each file once."""
+        chunks = (FileRef(one.file, one.nbytes, one.sha256) for data in self.data for one in data.chunks)
+        return tuple({ref.file: ref for ref in (*self.graphs, *chunks)}.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +125,7 @@ class Manifest:
         for entry in self.entries.values():
             found.update((asset.ref.file, asset.ref) for asset in entry.assets)
             for variant in entry.variants:
-                found[variant.graph.file] = variant.graph
-                chunks = (chunk for file in variant.data for chunk in file.chunks)
-                found.update((chunk.file, FileRef(chunk.file, chunk.nbytes, chunk.sha256)) for chunk in chunks)
+                found.update((ref.file, ref) for ref in (variant.graph, *variant.downloads))
         return found
 
     def to_bytes(self) -> bytes:
@@ -134,14 +161,42 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 def _variant(variant: Variant) -> dict[str, Any]:
     everywhere = variant.providers == PROVIDERS
-    return ({} if everywhere else {"providers": list(variant.providers)}) | {
-        "name": variant.name,
-        "graph": _ref(variant.graph),
-        "data": [_data(file) for file in variant.data],
-        "inputs": [_port(port) for port in variant.inputs],
-        "outputs": [_port(port) for port in variant.outputs],
-        "requires": _requires(variant.requires),
-        "measured": _measured(variant.measured),
+    optional: dict[str, Any] = {"stages": [_stage(stage) for stage in variant.stages]} if variant.stages else {}
+    optional |= {} if variant.generation is None else {"generation": _generation(variant.generation)}
+    return (
+        optional
+        | ({} if everywhere else {"providers": list(variant.providers)})
+        | {
+            "name": variant.name,
+            "graph": _ref(variant.graph),
+            "data": [_data(file) for file in variant.data],
+            "inputs": [_port(port) for port in variant.inputs],
+            "outputs": [_port(port) for port in variant.outputs],
+            "requires": _requires(variant.requires),
+            "measured": _measured(variant.measured),
+        }
+    )
+
+
+def _stage(stage: Stage) -> dict[str, Any]:
+    return {
+        "graph": _ref(stage.graph),
+        "data": list(stage.data),
+        "inputs": [_port(port) for port in stage.inputs],
+        "outputs": [_port(port) for port in stage.outputs],
+    }
+
+
+def _generation(found: Generation) -> dict[str, Any]:
+    return {
+        "layers": found.layers,
+        "heads": found.heads,
+        "headDim": found.head,
+        "dtype": found.dtype,
+        "bytesPerToken": found.bytes_per_token,
+        "cache": [list(pair) for pair in found.cache],
+        "end": list(found.end),
+        **({"words": found.words} if found.words else {}),
     }
 
 

@@ -15,6 +15,7 @@ from ..catalogue import problem
 from ..chunks.names import ASSET_NAME
 from ..chunks.placement import ChunkRef, DataFile
 from ..errors import InputError, printable
+from ..graph.generation import Generation
 from ..graph.model import Port
 from .manifest import (
     PROVIDERS,
@@ -28,6 +29,7 @@ from .manifest import (
     Measured,
     Provider,
     Requires,
+    Stage,
     Variant,
 )
 
@@ -131,11 +133,60 @@ def _variant(value: Any, at: str) -> Variant:
         _field(fields, at, "requires", _requires),
         _field(fields, at, "measured", _measured),
         _field(fields, at, "providers", _providers) if "providers" in fields else PROVIDERS,
+        _field(fields, at, "stages", _list(_stage)) if "stages" in fields else (),
+        _field(fields, at, "generation", _generation) if "generation" in fields else None,
     )
     _require_unique([file.path for file in variant.data], f"{at}.data")
     _require_unique([port.name for port in variant.inputs], f"{at}.inputs")
     _require_unique([port.name for port in variant.outputs], f"{at}.outputs")
+    _check_stages(variant, at)
     return variant
+
+
+def _stage(value: Any, at: str) -> Stage:
+    fields = _object(value, at, {"graph", "data", "inputs", "outputs"})
+    return Stage(
+        _field(fields, at, "graph", _ref),
+        _field(fields, at, "data", _list(_text(_PATH))),
+        _field(fields, at, "inputs", _list(_port)),
+        _field(fields, at, "outputs", _list(_port)),
+    )
+
+
+def _check_stages(variant: Variant, at: str) -> None:
+    """Each takes what there is by then, makes what nobody has made before, and together they make all outputs."""
+    files = {file.path for file in variant.data}
+    known = [port.name for port in variant.inputs]
+    for index, stage in enumerate(variant.stages):
+        where = f"{at}.stages[{index}]"
+        _require(files.issuperset(stage.data), f"{where}.data", "paths of the variant's data")
+        _require_unique(list(stage.data), f"{where}.data")
+        _require(set(known).issuperset(p.name for p in stage.inputs), f"{where}.inputs", "made before")
+        _require_unique([port.name for port in stage.inputs], f"{where}.inputs")
+        known += [port.name for port in stage.outputs]
+        _require_unique(known, f"{where}.outputs")
+    made = set(known) if variant.stages else {port.name for port in variant.outputs}
+    _require(made.issuperset(port.name for port in variant.outputs), f"{at}.stages", "there for every output")
+
+
+def _generation(value: Any, at: str) -> Generation:
+    fields = _object(value, at, {"layers", "heads", "headDim", "dtype", "bytesPerToken", "cache", "end"})
+    return Generation(
+        _field(fields, at, "layers", _integer),
+        _field(fields, at, "heads", _integer),
+        _field(fields, at, "headDim", _integer),
+        _field(fields, at, "dtype", _text(_DTYPE)),
+        _field(fields, at, "bytesPerToken", _integer),
+        _field(fields, at, "cache", _list(_pair)),
+        _field(fields, at, "words", _integer) if "words" in fields else 0,
+        _field(fields, at, "end", _list(_integer)),
+    )
+
+
+def _pair(value: Any, at: str) -> tuple[str, str]:
+    names = _list(_text(_NAME))(value, at)
+    _require(len(names) == 2, at, "an input and an output")
+    return names[0], names[1]
 
 
 def _providers(value: Any, at: str) -> tuple[Provider, ...]:
@@ -240,7 +291,8 @@ def _check_files(manifest: Manifest) -> None:
         for variant in entry.variants:
             chunks = [chunk for file in variant.data for chunk in file.chunks]
             refs = [FileRef(chunk.file, chunk.nbytes, chunk.sha256) for chunk in chunks]
-            for ref in (variant.graph, *refs, *(asset.ref for asset in entry.assets)):
+            graphs = (variant.graph, *(stage.graph for stage in variant.stages))
+            for ref in (*graphs, *refs, *(asset.ref for asset in entry.assets)):
                 _require(seen.setdefault(ref.file, ref) == ref, ref.file, "the same file everywhere")
 
 

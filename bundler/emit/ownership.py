@@ -21,6 +21,8 @@ _SHAPE = re.compile(
     r"model-manifest\.json|models\.(?:js|d\.ts)|entries/[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.(?:js|d\.ts)"
     r"|assets/(?:[a-z0-9-]{1,48}(?:\.[a-z0-9-]{1,48})?-)?[0-9a-f]{16}(?:\.[a-z0-9]{1,16})?(?:\.(?:br|zst))?"
     r"|runtime-[0-9a-f]{8,64}/[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.(?:js|ts|json)"
+    r"|transformers/[A-Za-z0-9][A-Za-z0-9._-]{0,63}\.(?:js|d\.ts)"
+    r"|transformers-[0-9a-f]{16}/(?:onnx/)?[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 )
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -45,7 +47,7 @@ def is_ours(name: str) -> bool:
 
 def is_pointer(name: str) -> bool:
     """Whether the file has a stable name, and so is replaced by later builds; all others are immutable."""
-    return not name.startswith(("assets/", "runtime-"))
+    return not name.startswith(("assets/", "runtime-", "transformers-"))
 
 
 def load(path: str) -> list[Generation]:

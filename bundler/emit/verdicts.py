@@ -37,7 +37,7 @@ Verdicts = Mapping[tuple[str, str], Verdict]
 def identity(variant: Variant) -> str:
     """sha256 over the digests of everything that a page downloads for the variant."""
     chunks = [[file.path, [chunk.sha256 for chunk in file.chunks]] for file in variant.data]
-    return hashlib.sha256(json.dumps([variant.graph.sha256, chunks]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([*(ref.sha256 for ref in variant.graphs), chunks]).encode()).hexdigest()
 
 
 def providers(verdict: Verdict | None) -> tuple[Provider, ...]:

@@ -19,7 +19,7 @@ from .model import INLINE_BELOW, Model, Region
 from .normalise import normalise
 from .payloads import EXTERNAL, Payloads
 from .tensors import Settler, dims_of
-from .visit import tensors
+from .visit import graphs, tensors
 from .walk import Walk
 from .write import graph_file
 
@@ -48,12 +48,25 @@ def from_ir(ir_model: Any, scratch: str) -> Model:
     faults, payloads = Faults(_RESULT), Payloads(_TOKEN, scratch)
     with _all_external(ir_model, payloads):
         proto = onnx_ir.to_proto(ir_model)
+    _drop_echoes(proto)
     _settle(proto, payloads, faults)
     Walk(faults, ("*",)).model(proto)
     faults.check()
     proto = normalise(proto, payloads, faults, [])
     faults.check()
     return freeze(proto, payloads)
+
+
+def _drop_echoes(proto: Any) -> None:
+    """Takes out the value_info that onnx_ir writes for each weight, which says what the weight itself says: without it,
+    a graph that nobody has edited comes back no bigger than it was."""
+    for graph in graphs(proto.graph):
+        own = {tensor.name for tensor in graph.initializer}
+        kept = [value for value in graph.value_info if value.name not in own]
+        if len(kept) < len(graph.value_info):
+            rest = type(graph)(value_info=kept)
+            graph.ClearField("value_info")
+            graph.value_info.MergeFrom(rest.value_info)
 
 
 @contextmanager

@@ -12,22 +12,26 @@ from .dce import Dce
 from .dedupe import Dedupe
 from .float16 import Float16
 from .fuse import Fuse
+from .kv_cache import KvCache
 from .prune import Prune
 from .quantize_dynamic import QuantizeDynamic
 from .quantize_static import QuantizeStatic
 from .quantize_weights import QuantizeWeights
 from .simplify import Simplify
+from .split import Split
 
 auto = constructor(Auto)
 dce = constructor(Dce)
 dedupe = constructor(Dedupe)
 fuse = constructor(Fuse)
 float16 = constructor(Float16)
+kv_cache = constructor(KvCache)
 prune = constructor(Prune)
 quantize_dynamic = constructor(QuantizeDynamic)
 quantize_static = constructor(QuantizeStatic)
 quantize_weights = constructor(QuantizeWeights)
 simplify = constructor(Simplify)
+split = constructor(Split)
 
 __all__ = [
     "auto",
@@ -35,11 +39,13 @@ __all__ = [
     "dedupe",
     "float16",
     "fuse",
+    "kv_cache",
     "prune",
     "quantize_dynamic",
     "quantize_static",
     "quantize_weights",
     "simplify",
+    "split",
 ]
 
 if not TYPE_CHECKING:  # to a type checker this would make every misspelt loader an Any

@@ -70,6 +70,9 @@ class Loader(Protocol):
     """Whether it notes a "recipe" that `build --write` can put in its place. May be left out: then it does not."""
     wants_samples: ClassVar[bool]
     """Whether its context has `samples`. May be left out: then it has not."""
+    recodes_cache: ClassVar[bool]
+    """Whether it may change the type of a KV cache (`past_key_values.*`, `present.*`). May be left out: then it may
+    not."""
     drops_ports: ClassVar[bool]
     """Whether it may take outputs away, and inputs that nothing needs then. What stays keeps name, type, shape and
     order. May be left out: then it may not."""

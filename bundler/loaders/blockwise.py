@@ -10,12 +10,14 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from ..graph.dtypes import NUMBERS
+from .calibrated import Calibration, looked_up
 from .kernels.blocks import Blocks
 from .kernels.integers import Integers
 from .nodes import make_node, right_factor
 from .origin import Origin, attribute
 from .packing import Form, PackedBlocks
 from .rewrite import Rewriting
+from .split_table import SplitTable
 
 if TYPE_CHECKING:
     from .quantize_weights import QuantizeWeights
@@ -45,13 +47,22 @@ ROW_INPUTS: dict[str, tuple[int, ...]] = {
 weights through Slice, Concat and Unsqueeze."""
 _CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "FusedConv"})
 _MICROSOFT = "com.microsoft"
+_TABLE = 64 << 10
+"""Bytes of a table below which it is not worth a dozen nodes to cut it in two."""
 
 
 class BlockWise:
     """One run of the loader."""
 
-    def __init__(self, options: QuantizeWeights, rewriting: Rewriting, wanted: frozenset[str]) -> None:
+    def __init__(
+        self,
+        options: QuantizeWeights,
+        rewriting: Rewriting,
+        wanted: frozenset[str],
+        calibration: Calibration | None = None,
+    ) -> None:
         self._options, self._rewriting, self._wanted = options, rewriting, wanted
+        self._calibration = calibration
         self._edit, self._origins, self.packer = rewriting.edit, rewriting.origins, rewriting.packer
         self._restored: dict[tuple[Origin, int], str] = {}
 
@@ -82,22 +93,32 @@ class BlockWise:
             return None
         bias = node.input[2] if node.op_type == "Gemm" and len(node.input) > 2 else ""
         output = self._edit.fresh(f"{node.output[0]}_product") if bias else node.output[0]
-        nodes = [self._matmul(node, packed, output)]
+        narrow = packed.stored == "float16" and origin.dtype == "float32"
+        nodes = [self._matmul(node, packed, self._wide(packed) if narrow else packed.scales, output)]
         return [*nodes, make_node("Add", [output, bias], node.output[0])] if bias else nodes
 
-    def _matmul(self, node: Any, packed: PackedBlocks, output: str) -> Any:
+    def _matmul(self, node: Any, packed: PackedBlocks, scales: str, output: str) -> Any:
         self._edit.need(_MICROSOFT, 1)
         kind = packed.kind
         weight = self._edit.refer(f"{node.input[1]}_blocks", "uint8", kind.shape(packed.k, packed.n), packed.region)
-        inputs = [node.input[0], weight, packed.scales] + [packed.zeros] * bool(packed.zeros)
+        inputs = [node.input[0], weight, scales] + [packed.zeros] * bool(packed.zeros)
         numbers = {"K": packed.k, "N": packed.n, "bits": kind.bits, "block_size": kind.size}
         return make_node("MatMulNBits", inputs, output, node.name, _MICROSOFT, **numbers)
+
+    def _wide(self, packed: PackedBlocks) -> str:
+        """Scales that are stored in 16 bits, as the product takes them. onnxruntime does it once, when it loads."""
+        wide = self._edit.fresh(f"{packed.scales}_wide")
+        self._rewriting.prelude.append(make_node("Cast", [packed.scales], wide, to=NUMBERS["float32"]))
+        return wide
 
     def _gather(self, node: Any) -> list[Any] | None:
         """A table of rows that blocks fit into; else each row gets one scale."""
         origin = self._origin(node.input[0])
         if origin is None or origin.transposed or attribute(node, "axis", 0) != 0:
             return None
+        split = self._split(node, origin)
+        if split is not None:
+            return split
         packed = self._packed(origin, transposed=True, fitting=True) if len(origin.shape) == 2 else None
         if packed is None:
             return self._gather_rows(node, origin) if len(origin.shape) >= 2 else None
@@ -108,6 +129,17 @@ class BlockWise:
         inputs = [table, node.input[1], packed.scales] + [packed.zeros] * bool(packed.zeros)
         numbers = {"bits": kind.bits, "block_size": kind.size, "gather_axis": 0, "quantize_axis": 1}
         return [make_node("GatherBlockQuantized", inputs, node.output[0], node.name, _MICROSOFT, **numbers)]
+
+    def _split(self, node: Any, origin: Origin) -> list[Any] | None:
+        """Two tables: rows that were looked up in 8 bits, the others in few; and which row went where."""
+        if origin.weight.region.length < _TABLE:
+            return None
+        rows = looked_up(self._calibration, origin.weight.name, origin.shape[0])
+        kind = self._kind(origin.shape[-1], fitting=True)
+        if rows is None or kind is None or kind.bits == 8 or origin.dtype != "float32" or self._edit.opset() < 13:
+            return None
+        table = SplitTable(self._edit, self.packer, origin.weight, rows, kind)
+        return table.nodes(node) if table.whole else None
 
     def _gather_rows(self, node: Any, origin: Origin) -> list[Any] | None:
         rows = self.packer.rows(origin.weight, 1, dtype=origin.dtype) if self._saves_rows(origin, 1) else None
@@ -192,6 +224,9 @@ class BlockWise:
         kind = self._kind(k, fitting)
         if kind is None or not self._saves(origin, kind, k, n):
             return None
+        squares = self._calibration.of(weight.name) if self._calibration is not None and not fitting else None
+        if squares is not None and k % kind.size == 0:
+            return self.packer.compensated(weight, kind, squares, transposed=transposed, dtype="float16")
         return self.packer.blocks(weight, kind, transposed=transposed, dtype=origin.dtype)
 
     def _kind(self, k: int, fitting: bool) -> Blocks | None:

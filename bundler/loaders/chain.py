@@ -119,6 +119,11 @@ class Reference:
                 self._baseline = self._recorded()
             return self._baseline
 
+    def _searched(self) -> bool:
+        """Whether a step is made from the samples, and not only judged by them: then all of them count."""
+        steps = (spec for variant in self._entry.variants for spec in variant.steps)
+        return any(getattr(_loader(spec), "wants_samples", False) for spec in steps)
+
     def _recorded(self) -> Baseline:
         """A source that cannot be run in time or memory on made-up inputs is not compared; that is told."""
         folder = process.scratch_folder("baseline-", self._workshop.scratch)
@@ -130,7 +135,7 @@ class Reference:
             self._source,
             os.path.join(folder, "baseline.npz"),
             golden,
-            own_metric(self._entry, self._workshop.config_file, self._workshop.mode) is not None or self._wanted(),
+            own_metric(self._entry, self._workshop.config_file, self._workshop.mode) is not None or self._searched(),
         )
         try:
             baseline: Baseline = process.run(
@@ -143,11 +148,6 @@ class Reference:
         except StepError as error:
             return Baseline("", note=error.problems[0].what)
         return baseline
-
-    def _wanted(self) -> bool:
-        """Whether a loader works with the samples, and so wants all that there are."""
-        steps = (spec for variant in self._entry.variants for spec in variant.steps)
-        return any(getattr(_loader(spec), "wants_samples", False) for spec in steps)
 
 
 def run_chain(
@@ -222,7 +222,7 @@ class _Chain:
             return self._kept("unchanged", note or "nothing to do", step, started)
         agreement, trouble = self._judged(result, step, allowed, label)
         if trouble is None:
-            bigger = growth(step.model, result.model)
+            bigger = "" if _recodes(step.spec) else growth(step.model, result.model)
             remarks = [bigger, note, remark(agreement, allowed, self.reference.baseline().note)]
             record = self._record("ok", "; ".join(filter(None, remarks)), step, result.model, started)
             record = replace(record, details=result.details)
@@ -263,7 +263,9 @@ class _Chain:
             return None, of_reading(result.refused)
         model = result.model
         may_drop = getattr(_loader(step.spec), "drops_ports", False)
-        trouble = of_form(step.model, model, may_grow=step.spec.kind == "function", may_drop=may_drop)
+        recodes = _recodes(step.spec)
+        may_grow = step.spec.kind == "function" or recodes
+        trouble = of_form(step.model, model, may_grow=may_grow, may_drop=may_drop, may_recode=recodes)
         if trouble is not None:
             return None, trouble
         limits = Limits.for_model(model.nbytes)
@@ -311,6 +313,11 @@ def preload(spec: LoaderSpec) -> tuple[str, ...]:
     """Modules worth importing before the step's child is forked: of the distributions that it says it depends on."""
     loader = _loader(spec)
     return tuple(tool.replace("-", "_") for tool in loader.tools) if loader else ()
+
+
+def _recodes(spec: LoaderSpec) -> bool:
+    """Whether the step is about a KV cache: nodes that it adds are bytes, and what it saves is no file."""
+    return bool(getattr(_loader(spec), "recodes_cache", False))
 
 
 def _bar(entry: EntrySpec) -> float:

@@ -20,7 +20,7 @@ class Dce:
     """Like tree shaking: what no output needs goes."""
 
     name: ClassVar[str] = "dce"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     tools: ClassVar[tuple[str, ...]] = ("onnx-ir", "onnx")
     max_error: ClassVar[float] = 0.0
     min_cosine: ClassVar[float] = 0.9999

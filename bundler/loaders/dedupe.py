@@ -17,7 +17,7 @@ class Dedupe:
     the page's memory too, and what is tied is quantized once."""
 
     name: ClassVar[str] = "dedupe"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     tools: ClassVar[tuple[str, ...]] = ("onnx-ir", "onnx")
     max_error: ClassVar[float] = 0.0
     min_cosine: ClassVar[float] = 0.9999

@@ -13,12 +13,13 @@ from .kernels import blocks, integers
 from .kernels.blocks import Blocks
 from .kernels.integers import Axis, Integers
 from .kernels.output import Output
-from .kernels.tiles import Array, Matrix, Workers
+from .kernels.tiles import Array, Matrix, Tile, Workers
 
 
 @dataclass(frozen=True, slots=True)
 class PackedBlocks:
-    """`n` rows of `count` blocks of `k` elements; `scales`, `zeros`: names of initializers, zeros "" when symmetric."""
+    """`n` rows of `count` blocks of `k` elements; `scales`, `zeros`: names of initializers, zeros "" when symmetric.
+    `stored`: the type of the scales."""
 
     kind: Blocks
     k: int
@@ -26,6 +27,7 @@ class PackedBlocks:
     region: Region
     scales: str
     zeros: str
+    stored: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,40 @@ class Packer:
             return None
         stem = f"{weight.name}_{kind.bits}bit"
         named = self._edit.refer(f"{stem}_scales", dtype, scales.shape, place.region)
-        return PackedBlocks(
-            kind, k, n, packed.region, named, "" if kind.symmetric else self._zeros(stem, zeros, kind, k, n)
-        )
+        points = "" if kind.symmetric else self._zeros(stem, zeros, kind, k, n)
+        return PackedBlocks(kind, k, n, packed.region, named, points, dtype)
+
+    def compensated(
+        self, weight: Weight, kind: Blocks, squares: Array, *, transposed: bool, dtype: str
+    ) -> PackedBlocks | None:
+        """The same by `feedback.rounded`; K must be made of whole blocks. The matrix is held as a whole."""
+        from .kernels import feedback
+
+        matrix = Matrix(weight.region, weight.dtype, *weight.shape)
+        read = matrix.read(Tile(0, matrix.rows, 0, matrix.cols), self._workers.buffers)
+        values = read.T if transposed else read
+        if not np.isfinite(values).all():
+            self.odd.add(weight.name)
+            return None
+        found = feedback.rounded(values, squares, kind, np.dtype(dtype))
+        k, n = values.shape
+        packed = self._output.reserve(kind.shape(k, n), np.uint8)
+        packed.array[...] = feedback.packed(found.integers, kind)
+        scales = self._output.reserve((n, kind.count(k)), np.dtype(dtype))
+        scales.array[...] = found.scales.T
+        self.done.add(weight.name)
+        stem = f"{weight.name}_{kind.bits}bit"
+        named = self._edit.refer(f"{stem}_scales", dtype, scales.shape, scales.region)
+        zeros = "" if kind.symmetric else self._zeros(stem, found.zeros.T, kind, k, n)
+        return PackedBlocks(kind, k, n, packed.region, named, zeros, dtype)
+
+    def selected(self, weight: Weight, rows: Array, stem: str) -> Weight:
+        """Some rows of a table as a table of its own, float32, in the scratch file."""
+        matrix = Matrix(weight.region, weight.dtype, *weight.shape)
+        area = self._output.reserve((len(rows), matrix.cols), np.float32)
+        for index, row in enumerate(rows):
+            area.array[index] = matrix.read(Tile(row, row + 1, 0, matrix.cols), self._workers.buffers)[0]
+        return Weight(f"{weight.name}_{stem}", "float32", area.shape, area.region)
 
     def _zeros(self, stem: str, zeros: Array, kind: Blocks, k: int, n: int) -> str:
         packed = self._output.reserve(kind.zeros_shape(k, n), np.uint8)

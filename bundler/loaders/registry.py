@@ -31,6 +31,13 @@ def names() -> list[str]:
     return sorted({*_BUILTIN, *_plugins()})
 
 
+def is_free(name: str) -> bool:
+    """Whether a new loader can have the name: no loader has it, and no module of ours, which an import would find."""
+    from importlib.util import find_spec
+
+    return name not in names() and find_spec(f"{__package__}.{name}") is None
+
+
 def installed(name: str) -> LoaderConstructor:
     """What `from bundler.loaders import <name>` gives when `name` is not built in.
 
@@ -75,11 +82,16 @@ def _accepted(found: object, point: EntryPoint) -> type:
     who = f"The loader `{point.name}` ({point.value})"
     if not (isinstance(found, type) and dataclasses.is_dataclass(found) and hasattr(found, "apply")):
         raise ConfigError(problem("MB123", f"{who} is not a dataclass with `apply`."))
-    missing = [member for member in _MEMBERS if not hasattr(found, member)]
+    missing = missing_members(found)
     if missing:
         fix = "Give it those members; `bundler.loaders.base.Loader` says what each is for."
         raise ConfigError(problem("MB123", f"{who} lacks {listing(missing, 'and')}.", fix=fix))
     return found
+
+
+def missing_members(kind: type) -> list[str]:
+    """What the chain asks every loader for and this class has not."""
+    return [member for member in _MEMBERS if not hasattr(kind, member)]
 
 
 def _plugins() -> dict[str, EntryPoint]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..catalogue import problem
 from ..errors import MbundleError, StepError, printable
+from ..graph.generation import is_cache
 from ..graph.model import Model, Port
 from .verify.agreement import Agreement, Tolerance, objection
 
@@ -51,18 +52,27 @@ class Allowed:
         return [str(t.relative), t.cosine, t.absolute, str(t.golden), self.warn_cosine]
 
 
-def of_form(before: Model, after: Model, *, may_grow: bool = False, may_drop: bool = False) -> Trouble | None:
-    """What can be seen without running: size and signature. `may_drop`: outputs and inputs may go, not all outputs."""
+def of_form(
+    before: Model, after: Model, *, may_grow: bool = False, may_drop: bool = False, may_recode: bool = False
+) -> Trouble | None:
+    """What can be seen without running: size and signature. `may_drop`: outputs and inputs may go, not all outputs.
+    `may_recode`: a KV cache may be of another type."""
     if grows(before, after) and not may_grow:
         return Trouble("MB320", growth(before, after))
     for kind in ("inputs", "outputs"):
         old, new = getattr(before.signature, kind), getattr(after.signature, kind)
         if may_drop and new:
             old = tuple(port for port in old if port.name in {port.name for port in new})
+        if may_recode:
+            new = tuple(_as_before(port, old) for port in new)
         difference = _ports(old, new, kind[:-1])
         if difference:
             return Trouble("MB322", difference)
     return None
+
+
+def _as_before(port: Port, before: tuple[Port, ...]) -> Port:
+    return next((old for old in before if old.name == port.name), port) if is_cache(port.name) else port
 
 
 def grows(before: Model, after: Model) -> bool:
@@ -73,7 +83,10 @@ def growth(before: Model, after: Model) -> str:
     """Says it when `after` is bigger, else ""."""
     if not grows(before, after):
         return ""
-    return f"it makes the model bigger: {amount(before.nbytes)} to {amount(after.nbytes)}"
+    old, new = amount(before.nbytes), amount(after.nbytes)
+    return (
+        f"it makes the model bigger: {f'{old} to {new}' if old != new else f'by {after.nbytes - before.nbytes} bytes'}"
+    )
 
 
 def of_loading(error: MbundleError) -> Trouble:

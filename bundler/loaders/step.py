@@ -43,7 +43,7 @@ def apply_step(spec: LoaderSpec, model: Model, context: Context, config_file: st
         if not first.file.startswith(context.scratch + os.sep):
             raise
         return StepResult(model, "", tuple(log), refused=first.what)
-    return StepResult(_checked(result, spec, context), "", tuple(log), details=details)
+    return StepResult(checked(result, spec.name, context.entry), "", tuple(log), details=details)
 
 
 def _step(spec: LoaderSpec, context: Context, config_file: str) -> Callable[[Model, Context], Any]:
@@ -52,7 +52,7 @@ def _step(spec: LoaderSpec, context: Context, config_file: str) -> Callable[[Mod
         return apply
     from ..config.evaluate import evaluate_function
 
-    return _two_arguments(evaluate_function(config_file, spec.where, context.mode))
+    return two_arguments(evaluate_function(config_file, spec.where, context.mode))
 
 
 def _loader(spec: LoaderSpec, context: Context, config_file: str) -> Any:
@@ -70,7 +70,7 @@ def _loader(spec: LoaderSpec, context: Context, config_file: str) -> Any:
     return replace(loader, **{name: given[name] for name in functions})
 
 
-def _two_arguments(function: Callable[..., Any]) -> Callable[[Model, Context], Any]:
+def two_arguments(function: Callable[..., Any]) -> Callable[[Model, Context], Any]:
     """A plain function takes the model, or the model and the context."""
     try:
         inspect.signature(function).bind(None, None)
@@ -79,14 +79,15 @@ def _two_arguments(function: Callable[..., Any]) -> Callable[[Model, Context], A
     return function
 
 
-def _checked(result: Any, spec: LoaderSpec, context: Context) -> Model:
+def checked(result: Any, step: str, entry: str) -> Model:
+    """What a loader returned, if it is a model. Raises StepError (MB310, MB311)."""
     if isinstance(result, Model):
         return result
     if result is None:
-        raise StepError(problem("MB310", f"{spec.name} returned nothing", entry=context.entry, step=spec.name))
+        raise StepError(problem("MB310", f"{step} returned nothing", entry=entry, step=step))
     kind = f"{type(result).__module__}.{type(result).__qualname__}".removeprefix("builtins.")
-    what = f"{spec.name} returned {kind}, not a bundler Model"
-    raise StepError(problem("MB311", what, fix=_remedy(kind), entry=context.entry, step=spec.name))
+    what = f"{step} returned {kind}, not a bundler Model"
+    raise StepError(problem("MB311", what, fix=_remedy(kind), entry=entry, step=step))
 
 
 def _remedy(kind: str) -> str | None:

@@ -17,14 +17,23 @@ _BLOCK = 1 << 20
 
 
 def assemble(dist: str, variant: Variant, folder: str) -> str:
-    """The path of the graph file in `folder`. InputError MB422: a file is missing, or not what the manifest says."""
+    """The path of the graph file in `folder`; a split variant's stages lie beside it (`stage`).
+
+    InputError MB422: a file is missing, or not what the manifest says."""
     os.makedirs(folder, exist_ok=True)
     assets = os.path.join(dist, names.ASSETS)
     for data in variant.data:
         _join(assets, data.chunks, os.path.join(folder, data.path))
+    for number, part in enumerate(variant.stages):
+        _join(assets, [part.graph], stage(folder, number))
     path = os.path.join(folder, GRAPH)
     _join(assets, [variant.graph], path)
     return path
+
+
+def stage(folder: str, number: int) -> str:
+    """The path of a stage's graph file in the `folder` of `assemble`."""
+    return os.path.join(folder, f"{number}.{GRAPH}")
 
 
 def _join(assets: str, parts: Iterable[ChunkRef | FileRef], path: str) -> None:

@@ -16,10 +16,12 @@ from ..config.schema import EntrySpec
 from ..emit.loader import stem
 from ..emit.manifest import Manifest, read_manifest
 from ..errors import MbundleError, UsageError, printable
+from ..export.known import model_path
 from ..process import Limits
 from ..report.progress import Progress
 from .assemble import GRAPH, assemble
 from .browser import browsing
+from .caches import for_variant
 from .interval import interval
 from .metrics import METRICS
 from .plan import DEVICES, Device, Settings, Subject, rounds
@@ -114,7 +116,7 @@ class Bench:
         paths: dict[tuple[str, str | None], str] = {}
         for name in names:
             if name in self.wish.sources:
-                paths[name, None] = self.wish.sources[name].source_path
+                paths[name, None] = model_path(self.wish.sources[name], self.wish.root)
             for index, one in enumerate(self.manifest.entries[name].variants):
                 folder = os.path.join(scratch, "native", stem(name), str(index))
                 made = os.path.join(folder, GRAPH) if index == 0 else assemble(self.wish.dist, one, folder)
@@ -156,8 +158,9 @@ class Bench:
         spec = self.wish.sources[name]
         target = os.path.join(scratch, "source", f"{stem(name)}.onnx")
         with self.progress.span(f"{name}: the source as one file"), tempfile.TemporaryDirectory(dir=scratch) as folder:
-            limits = Limits.for_model(os.path.getsize(spec.source_path) + self._memory(Subject(name, None, "wasm")))
-            args = (spec.source_path, self.wish.root, spec.allow_external, folder)
+            model = model_path(spec, self.wish.root)
+            limits = Limits.for_model(os.path.getsize(model) + self._memory(Subject(name, None, "wasm")))
+            args = (model, self.wish.root, spec.allow_external, folder)
             path = process.run("bundler.measure.samples:single_file", *args, limits=limits, label=f"source of {name}")
             shutil.copyfile(path, target)
 
@@ -169,12 +172,17 @@ class Bench:
             figures = self.found.setdefault(subject, {})
             with self.progress.span(f"round {turn + 1} of {count}: {subject.label}"):
                 try:
-                    for key, value in measure(subject, samples[subject.entry].feeds).items():
+                    for key, value in measure(subject, self._feeds(subject, samples[subject.entry])).items():
                         figures.setdefault(key, []).append(value)
                 except UsageError:
                     raise
                 except MbundleError as error:  # one variant that does not run is a result, too
                     self.errors[subject] = "; ".join(one.what for one in error.problems)
+
+    def _feeds(self, subject: Subject, sample: Sample) -> Feeds:
+        first, *more = self.manifest.entries[subject.entry].variants
+        wanted = next((one for one in (first, *more) if one.name == subject.variant), None)
+        return for_variant(sample.feeds, first, wanted)
 
     def _entry(self, name: str, sample: Sample) -> dict[str, Any]:
         rows = [self._row(subject) for subject in self.found if subject.entry == name]

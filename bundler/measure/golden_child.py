@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..graph.model import Model
 from ..loaders.verify import recorded, samples
 from ..loaders.verify.archive import Column, Writer
 from ..loaders.verify.baseline import Baseline
+from ..loaders.verify.cache import plain_one, stored
 from ..loaders.verify.compare import compare
 from ..loaders.verify.feeds import Array, first_line
 from ..loaders.verify.given import Given
@@ -25,6 +27,7 @@ from ..loaders.verify.measured import recorded as columns
 from ..loaders.verify.metric import Metric
 from ..loaders.verify.metrics import NAMED
 from .assemble import assemble
+from .emitted import Emitted
 from .tensor import WIDTHS, Feeds, Tensor
 
 _TELLING = ("top1", "top5")
@@ -73,18 +76,24 @@ def run_emitted(dist: str, variant: Variant, golden: str, found: str, folder: st
     options.intra_op_num_threads = os.cpu_count() or 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     try:
-        path = assemble(dist, variant, folder)
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        assemble(dist, variant, folder)
+        emitted = Emitted(folder, variant, options)
         names = outputs_of(baseline, variant)
-        with Writer(found) as writer:
+        with Writer(found) as writer, np.load(golden, allow_pickle=False) as expected:
             for sample, inputs in enumerate(_inputs(baseline, variant)):
-                for index, array in enumerate(session.run(list(names), inputs)):
-                    writer.put(f"{sample}/{index}", array)
+                for index, array in enumerate(emitted.run(names, inputs)):
+                    like = partial(_expected, expected, baseline, sample, names[index])
+                    writer.put(f"{sample}/{index}", plain_one(names[index], array, like))
     except InputError:
         raise
     except Exception as error:
         return first_line(error)
     return ""
+
+
+def _expected(arrays: Any, baseline: Baseline, sample: int, name: str) -> Array:
+    found: Array = arrays[f"{sample}/out/{baseline.outputs.index(name)}"]
+    return found
 
 
 def outputs_of(baseline: Baseline, variant: Variant) -> tuple[str, ...]:
@@ -98,7 +107,8 @@ def _inputs(baseline: Baseline, variant: Variant) -> Iterator[dict[str, Array]]:
     with np.load(baseline.path, allow_pickle=False) as arrays:
         for sample in range(baseline.samples):
             named = enumerate(baseline.inputs)
-            yield {name: arrays[f"{sample}/in/{index}"] for index, name in named if name in wanted}
+            feeds = {name: arrays[f"{sample}/in/{index}"] for index, name in named if name in wanted}
+            yield stored(feeds, variant.inputs)
 
 
 def tensors(golden: str, variant: Variant, most: int | None) -> list[Feeds]:
@@ -119,14 +129,17 @@ def _tensor(array: Array) -> Tensor:
 
 def keep(outputs: list[Feeds], golden: str, variant: Variant, found: str) -> str:
     """Writes what a page gave to `found`, as `run_emitted` does. What is amiss with it, or ""."""
-    names = outputs_of(recorded.read(golden), variant)
-    with Writer(found) as writer:
+    baseline = recorded.read(golden)
+    names = outputs_of(baseline, variant)
+    with Writer(found) as writer, np.load(golden, allow_pickle=False) as expected:
         for sample, values in enumerate(outputs):
             for index, name in enumerate(names):
                 if name not in values:
                     return f'it has no output "{name}"'
                 one = values[name]
-                writer.put(f"{sample}/{index}", np.frombuffer(one.data, one.dtype).reshape(one.dims))
+                array = np.frombuffer(one.data, one.dtype).reshape(one.dims)
+                like = partial(_expected, expected, baseline, sample, name)
+                writer.put(f"{sample}/{index}", plain_one(name, array, like))
     return ""
 
 

@@ -14,6 +14,7 @@ from .. import process
 from ..catalogue import problem
 from ..config.schema import BuildConfig, EntrySpec
 from ..errors import InputError, OutputError, Problem, UsageError, printable
+from ..export.known import model_path
 from ..graph.read import ReadPolicy, ReadResult
 from ..process import Limits
 from ..report.progress import Progress
@@ -75,10 +76,11 @@ def _record(config: BuildConfig, entry: EntrySpec) -> dict[str, Any]:
 def read_source(config: BuildConfig, entry: EntrySpec, scratch: str) -> ReadResult:
     """The model that an entry is made from; what it needs besides its own files lies in `scratch`."""
     policy = ReadPolicy.of(config, entry, scratch)
-    limits = Limits.for_model(os.path.getsize(entry.source_path))
+    path = model_path(entry, config.root)
+    limits = Limits.for_model(os.path.getsize(path))
     target = "bundler.graph.read:read_model"
     label = f"reading {entry.name}"
-    read: ReadResult = process.run(target, entry.source_path, policy, limits=limits, label=label, tmp=scratch)
+    read: ReadResult = process.run(target, path, policy, limits=limits, label=label, tmp=scratch)
     return read
 
 

@@ -27,18 +27,13 @@ class Weight:
 
 
 def weigh(manifest: Manifest, dist: str, entry: str, variant: Variant) -> Weight:
-    sent = _sent(manifest, _files(variant))
+    sent = _sent(manifest, variant.downloads)
     assets = _sent(manifest, [asset.ref for asset in manifest.entries[entry].assets])
     return Weight(sent, sum(sent.values()) + sum(assets.values()) + _loader(manifest, dist, entry))
 
 
 def variants(manifest: Manifest) -> Iterable[tuple[str, Entry, Variant]]:
     return ((name, entry, one) for name, entry in sorted(manifest.entries.items()) for one in entry.variants)
-
-
-def _files(variant: Variant) -> list[FileRef]:
-    chunks = (chunk for data in variant.data for chunk in data.chunks)
-    return [variant.graph, *(FileRef(chunk.file, chunk.nbytes, chunk.sha256) for chunk in chunks)]
 
 
 def _sent(manifest: Manifest, files: Iterable[FileRef]) -> dict[str, int]:

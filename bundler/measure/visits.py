@@ -91,4 +91,4 @@ class Visits:
     def _files(self, subject: Subject) -> int:
         variants = self.browser.manifest.entries[subject.entry].variants
         one = next(one for one in variants if one.name == subject.variant)
-        return len({one.graph.sha256, *(chunk.sha256 for data in one.data for chunk in data.chunks)})
+        return len({ref.sha256 for ref in one.downloads})

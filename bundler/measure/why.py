@@ -38,17 +38,14 @@ class Output:
         """File in assets/ -> the variants that download it."""
         found: dict[str, list[str]] = {}
         for name, (variant, _) in self.variants.items():
-            files = {variant.graph.file, *(chunk.file for data in variant.data for chunk in data.chunks)}
+            files = {ref.file for ref in variant.downloads}
             for file in files:
                 found.setdefault(file, []).append(name)
         return found
 
     @cached_property
     def sizes(self) -> dict[str, int]:
-        graphs = {variant.graph.file: variant.graph.nbytes for variant, _ in self.variants.values()}
-        return graphs | {
-            chunk.file: chunk.nbytes for v, _ in self.variants.values() for d in v.data for chunk in d.chunks
-        }
+        return {ref.file: ref.nbytes for variant, _ in self.variants.values() for ref in variant.downloads}
 
     def chunks(self, name: str, tensor: Part) -> list[ChunkRef]:
         """The chunks that hold the tensor's bytes."""
@@ -133,7 +130,7 @@ def _file(output: Output, file: str) -> Row:
     row: Row = {"kind": "chunk", "file": file, "bytes": output.sizes[file], "users": output.users[file]}
     first = output.users[file][0]
     variant, anatomy = output.variants[first]
-    if variant.graph.file == file:
+    if file in {ref.file for ref in variant.graphs}:
         inline = sum(tensor.nbytes for tensor in anatomy.parts if not tensor.path)
         return row | {"graph": True, "ops": dict(anatomy.ops), "inline": inline, "tensors": []}
     held: dict[str, Row] = {}
@@ -192,7 +189,7 @@ def _bytes(output: Output) -> Row:
             readers[tensor.users[0] if tensor.users else "nobody"] += tensor.nbytes
         largest = sorted(anatomy.parts, key=lambda one: (-one.nbytes, one.name))[:_TOP]
         rows.append({
-            "variant": name, "bytes": total, "graph": variant.graph.nbytes, "shared": shared,
+            "variant": name, "bytes": total, "graph": sum(ref.nbytes for ref in variant.graphs), "shared": shared,
             "dtypes": dict(kinds.most_common()), "readers": dict(readers.most_common()),
             "largest": [{"name": one.name, "bytes": one.nbytes, "dtype": one.dtype} for one in largest],
         })  # fmt: skip

@@ -18,6 +18,7 @@ from . import verdict, wire
 from .child import UNWRITTEN, Reply, Task
 from .client import Client
 from .limits import Limits
+from .program import end_programs
 
 _client = Client()
 
@@ -32,11 +33,13 @@ def warm(modules: tuple[str, ...] = ()) -> None:
 
 def stop() -> None:
     """Kill every running child and the server, and wait for them. Runs at interpreter exit too."""
+    end_programs()
     _client.stop()
 
 
 def cancel() -> None:
     """Kill every running child, and wait for none: who ran it gets Interrupted. The server stays for the next build."""
+    end_programs()
     _client.cancel()
 
 

@@ -9,8 +9,8 @@ import itertools
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +72,17 @@ class Progress:
                 del self._active[key]
                 thread = threading.current_thread().name
                 self.spans.append(Span(name, started - self.origin, ended - started, thread))
+
+    @contextmanager
+    def steps(self, name: str) -> Iterator[Callable[[str], None]]:
+        """A span that tells by itself how far it is: each text that it is given is a span inside it."""
+        with self.span(name), ExitStack() as stack:
+
+            def tell(text: str) -> None:
+                stack.close()
+                stack.enter_context(self.span(f"{name}: {text}"))
+
+            yield tell
 
     def alive(self) -> None:
         """Called between any two things that take time. A build that can be broken off raises Interrupted here."""

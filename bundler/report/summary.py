@@ -44,6 +44,13 @@ def _variant(entry: Row, variant: Row, style: Style) -> Iterator[str]:
     yield f"  {style.green(f'{name:<12}')} {style.bold(size(variant['bytes'])):>10}  {style.dim(gain)}".rstrip()
     for step in variant["steps"]:
         yield from _step(step, style)
+    if "cache" in variant:
+        yield style.dim(_cache(variant["cache"]))
+
+
+def _cache(cache: Row) -> str:
+    layers = plural(cache["layers"], "layer")
+    return f"    KV cache: {size(cache['bytesPerToken'])} a token ({layers}, {cache['dtype']})"
 
 
 def _step(step: Row, style: Style) -> Iterator[str]:

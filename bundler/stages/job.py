@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from .. import process
@@ -15,9 +15,11 @@ from ..cache.explain import History
 from ..cache.location import cache_folder
 from ..cache.memo import Memo
 from ..cache.store import Store
+from ..config.ending import ending_files
 from ..config.schema import BuildConfig, EntrySpec
 from ..emit.ort import files as ort_files
 from ..errors import Interrupted, MbundleError, OutputError, Problem
+from ..export.ensure import Exported
 from ..loaders.chain import Reference, extra_files, golden_files, preload
 from ..report.progress import Progress
 
@@ -41,7 +43,13 @@ class Job:
     """A context: leaving it ends every child and removes the scratch folder."""
 
     def __init__(self, config: BuildConfig, options: BuildOptions, progress: Progress) -> None:
-        self.config, self.options, self.progress = config, options, progress
+        self.options, self.progress = options, progress
+        self.declared = config
+        """As it was evaluated; in `config` the checkpoints among the sources have become models, and each candidate of
+        an entry stands in its place."""
+        self.config = replace(config, entries=tuple(one for all in config.entries for one in all.candidates or (all,)))
+        self.exports: dict[str, Exported] = {}
+        """By entry."""
         self.warnings: list[Problem] = []
         self.errors: list[MbundleError] = []
         """Of the entries that failed so far."""
@@ -97,9 +105,11 @@ class Job:
             *(ort_files(config.root) if config.output.ort == "self" else ()),
         }
         for spec in config.entries:
-            files |= {spec.source_path, *spec.assets, *golden_files(spec)}
+            files |= {*spec.inputs(), *spec.assets, *golden_files(spec), *ending_files(spec)}
+            files |= set(self.exports[spec.name].inputs if spec.name in self.exports else ())
             files |= {path for one in spec.variants for step in one.steps for path in extra_files(step, config.root)}
-        return sorted(files.union(*(entry.files for entry in entries)))
+        made = tuple(entry.files for entry in entries if entry.spec.export is None)
+        return sorted(files.union(*made))
 
     def gather(self, entries: Sequence[EntrySpec], work: Callable[[EntrySpec], R]) -> dict[str, R]:
         """Entry name -> `work` on it, for those that it succeeds on; the errors of the others go to `errors`."""

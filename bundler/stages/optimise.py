@@ -12,24 +12,29 @@ from ..errors import StepError, merge, printable
 from ..graph.read import ReadResult
 from ..loaders.caching import CachedSteps
 from ..loaders.chain import NoCache, Reference, StepCache, Workshop, run_chain
+from ..split.run import Subject, split
+from .choose import choose
 from .job import Job
 
 
 def run_loaders(job: Job, sources: Mapping[str, ReadResult]) -> tuple[BuiltEntry, ...]:
     """In the order of the config. Raises one error with the problems of every entry that failed, here or before."""
     readable = [entry for entry in job.config.entries if entry.name in sources]
-    built = job.gather(readable, lambda entry: _optimise(job, entry, sources[entry.name]))
+    references: dict[str, Reference] = {}
+    built = job.gather(readable, lambda entry: _optimise(job, entry, sources[entry.name], references))
     if job.errors:
         raise merge(job.errors)
-    return tuple(built[entry.name] for entry in job.config.entries)
+    return choose(job, built, references)
 
 
-def _optimise(job: Job, entry: EntrySpec, source: ReadResult) -> BuiltEntry:
-    reference = Reference(entry, source.model, _workshop(job, NoCache()))
+def _optimise(job: Job, entry: EntrySpec, source: ReadResult, references: dict[str, Reference]) -> BuiltEntry:
+    references[entry.name] = reference = Reference(entry, source.model, _workshop(job, NoCache()))
     job.references.append(reference)
     variants = tuple(_variant(job, entry, spec, source, reference) for spec in entry.variants)
     _check_ports(entry, variants)
-    return BuiltEntry(entry, source.model, source.files, source.notes, variants)
+    export = job.exports.get(entry.name)
+    notes = ((export.note,) if export else ()) + source.notes
+    return BuiltEntry(entry, source.model, source.files, notes, variants, export=export.facts if export else None)
 
 
 def _variant(job: Job, entry: EntrySpec, spec: VariantSpec, source: ReadResult, reference: Reference) -> BuiltVariant:
@@ -38,7 +43,12 @@ def _variant(job: Job, entry: EntrySpec, spec: VariantSpec, source: ReadResult, 
     shop = _workshop(job, cache if job.options.use_cache else NoCache())
     with job.progress.span(f"{entry.name}/{spec.name}: {', '.join(step.name for step in spec.steps) or 'as is'}"):
         result = run_chain(entry, spec, source.model, shop, reference)
-    return BuiltVariant(spec.name, result.model, result.records)
+    if spec.split is None:
+        return BuiltVariant(spec.name, result.model, result.records)
+    subject = Subject(entry, spec.split, f"{entry.name}/{spec.name}", result.model, source.model)
+    with job.progress.span(f"{subject.label}: split"):
+        stages, record = split(subject, shop, reference, result.records)
+    return BuiltVariant(spec.name, result.model, (*result.records, record), stages)
 
 
 def _workshop(job: Job, cache: StepCache) -> Workshop:

@@ -13,12 +13,16 @@ from ..cache import fresh
 from ..cache.twins import Twins
 from ..chunks import names
 from ..chunks.write import write_chunks
-from ..emit import verdicts
+from ..config.ending import end_tokens
+from ..emit import transformers_js, verdicts
 from ..emit.describe import put_asset, put_graph, variant
 from ..emit.loader import render, runtime_files
 from ..emit.manifest import Entry, Manifest
 from ..emit.ort import put as put_ort
+from ..emit.staged import joined, part, put_stages
 from ..emit.transaction import Committed, Transaction
+from ..emit.transformers_js import Part
+from ..graph.generation import generation_of
 from ..graph.write import graph_file
 from .job import Job
 from .sources import refuse_changed_sources
@@ -41,14 +45,16 @@ def open_output(job: Job, entries: tuple[BuiltEntry, ...]) -> Transaction:
 
 def stage_files(job: Job, entries: tuple[BuiltEntry, ...], output: Transaction) -> Shipment:
     """Chunks, each shared one once, and the graph files that refer to them."""
-    models = {key: one.model for entry in entries for key, one in entry.keyed()}
+    built = {key: one for entry in entries for key, one in entry.keyed()}
+    whole = {key: one.model for key, one in built.items() if not one.stages}
+    parts = {part(key, n): stage for key, one in built.items() for n, stage in enumerate(one.stages)}
     with job.progress.span("writing chunks"):
-        placements = write_chunks(models, job.config.chunks, output, job.memo)
+        placements = write_chunks(whole | parts, job.config.chunks, output, job.memo)
     with job.progress.span("writing graphs"):
-        graphs = {
-            key: put_graph(output, *key, graph_file(model, placements[key].places)) for key, model in models.items()
-        }
-    return Shipment(entries, placements, graphs)
+        stages = {key: put_stages(output, key, one.stages, placements) for key, one in built.items() if one.stages}
+        placed = {key: joined(key, one.model, one.stages, placements) for key, one in built.items()}
+        graphs = {key: put_graph(output, *key, graph_file(one.model, placed[key].places)) for key, one in built.items()}
+    return Shipment(entries, placed, graphs, stages)
 
 
 def commit(job: Job, shipment: Shipment, output: Transaction) -> Committed:
@@ -67,7 +73,17 @@ def commit(job: Job, shipment: Shipment, output: Transaction) -> Committed:
     for name, content in modules.items():
         output.put(f"{folder}/{name}", content)
     pointers = render(orjson.loads(data), names.manifest(sha256), sha256, len(data), base=site.base, ort=ort)
+    if site.layout == "transformers.js":
+        for entry in shipment.entries:
+            pointers |= _for_transformers(job, entry, shipment, output)
     return output.commit(pointers, data)
+
+
+def _for_transformers(job: Job, entry: BuiltEntry, shipment: Shipment, output: Transaction) -> dict[str, bytes]:
+    with job.progress.span(f"{entry.spec.name}: laying out for transformers.js"):
+        parts = [Part(one.name, one.model, shipment.placements[key]) for key, one in entry.keyed()]
+        base = job.config.output.base
+        return transformers_js.put(output, entry.spec.name, parts, entry.spec.assets, job.memo, base, job.warn)
 
 
 def _heeding(job: Job, name: str, entry: Entry, found: verdicts.Verdicts) -> Entry:
@@ -96,9 +112,12 @@ def _compressed(job: Job, manifest: Manifest, output: Transaction) -> dict[str, 
 
 def _described(entry: BuiltEntry, shipment: Shipment, output: Transaction) -> Entry:
     variants = []
+    end = end_tokens(entry.spec)
     for key, one in entry.keyed():
+        generation = generation_of(one.model.signature, entry.source.signature, end)
         compared = [record for record in one.records if record.status in ("ok", "cached")]
         figures = (compared[-1].max_error, compared[-1].cosine) if compared else (None, None)
-        variants.append(variant(one.name, one.model, shipment.graphs[key], shipment.placements[key], *figures))
+        placed = (shipment.graphs[key], shipment.placements[key])
+        variants.append(variant(one.name, one.model, *placed, *figures, shipment.stages.get(key, ()), generation))
     assets = tuple(put_asset(output, path) for path in entry.spec.assets)
     return Entry(tuple(variants), entry.spec.load, assets)

@@ -39,7 +39,7 @@ def _record(job: Job, shipment: Shipment, committed: Committed, stats: dict[str,
         return
     outputs = {os.path.join(out, name): mark.sha256 for name, mark in committed.files.items()}
     inputs = job.inputs(shipment.entries)
-    fresh.record(job.config, job.watched, inputs=inputs, outputs=outputs, table=stats, memo=job.memo)
+    fresh.record(job.declared, job.watched, inputs=inputs, outputs=outputs, table=stats, memo=job.memo)
 
 
 def _over_budget(shipment: Shipment, committed: Committed) -> Iterator[Problem]:
@@ -53,7 +53,7 @@ def _over_budget(shipment: Shipment, committed: Committed) -> Iterator[Problem]:
 
 def _sent(shipment: Shipment, key: VariantId, committed: Committed) -> int:
     """Bytes of graph and chunks as a browser gets them: of the compressed twin where there is one."""
-    files = {shipment.graphs[key].file: shipment.graphs[key].nbytes, **shipment.chunks(key)}
+    files = {**shipment.sent(key), **shipment.chunks(key)}
     twins = [[committed.files.get(f"assets/{name}.{suffix}") for suffix in ("br", "zst")] for name in files]
     return sum(
         min([nbytes, *(twin.nbytes for twin in pair if twin)])

@@ -19,7 +19,8 @@ from .job import Job
 
 def read_sources(job: Job) -> dict[str, ReadResult]:
     """Entry name -> its model, of those that can be read."""
-    return job.gather(job.config.entries, lambda entry: _read(job, entry))
+    there = [entry for entry in job.config.entries if entry.source_path]
+    return job.gather(there, lambda entry: _read(job, entry))
 
 
 def refuse_changed_sources(job: Job) -> None:
@@ -31,7 +32,8 @@ def refuse_changed_sources(job: Job) -> None:
 
 def _read(job: Job, entry: EntrySpec) -> ReadResult:
     nbytes = os.path.getsize(entry.source_path)
-    job.meet(entry.source_path)
+    if entry.export is None:
+        job.meet(entry.source_path)
     with job.progress.span(f"{entry.name}: reading {entry.source}"), _about(entry, job.config.root):
         result: ReadResult = process.run(
             "bundler.graph.read:read_model",
@@ -41,9 +43,10 @@ def _read(job: Job, entry: EntrySpec) -> ReadResult:
             label=f"reading {entry.name}",
             tmp=job.scratch,
         )
-    for path in result.files:
-        job.meet(path)
-    job.options.met(result.files)
+    if entry.export is None:
+        for path in result.files:
+            job.meet(path)
+        job.options.met(result.files)
     with job.progress.span(f"{entry.name}: checking"), _about(entry, job.config.root):
         process.run(
             "bundler.graph.gates:check",

@@ -69,7 +69,9 @@ class Files:
     def succeeded(self, config: BuildConfig) -> None:
         with self._lock:
             self._last = self._met | {
-                os.path.dirname(entry.source_path) for entry in config.entries if _folder(entry.source, self.root)
+                entry.export.folder if entry.export else os.path.dirname(entry.source_path)
+                for entry in config.entries
+                if entry.export or _folder(entry.source, self.root)
             }
             self._hopeful = set()
 

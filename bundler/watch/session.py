@@ -192,7 +192,7 @@ class _Session:
         config, self.config = self.config, None
         if config is None or not changed:
             return None
-        named = {path for entry in config.entries for path in (entry.source_path, *entry.assets)}
+        named = {path for entry in config.entries for path in (*entry.inputs(), *entry.assets)}
         read = set(config.config_inputs)
         return config if all(path in named - read and os.path.isfile(path) for path in changed) else None
 

@@ -39,6 +39,7 @@ export const hot = (plain) => (spec) => {
     },
     preload: (options) => now().entry.preload(options),
     prefetch: (options) => now().entry.prefetch(options),
+    assets: (options) => now().entry.assets(options),
   };
   builds.set(it, build);
   return it;
@@ -66,6 +67,17 @@ export async function renew(name, version, importEntry) {
   await Promise.all(Array.from(living, (model) => (model.name === name ? model.refresh() : undefined)));
   if (!isLate()) tidy(name);
 }
+
+/** What only some models can, of the one that is current. @param {() => Model} current */
+const writing = (current) =>
+  "generate" in current()
+    ? {
+        get generation() {
+          return /** @type {any} */ (current()).generation;
+        },
+        generate: (/** @type {unknown} */ options) => /** @type {any} */ (current()).generate(options),
+      }
+    : {};
 
 /** A worker has a memory of its own. @param {LoadOptions} options @param {string} name @param {string} version @returns {import("../runtime/types.d.ts").OpenOptions} */
 const keeping = (options, name, version) => (options.worker ? options : { ...options, kept: shelfOf(name, version) });
@@ -103,7 +115,8 @@ function alive(name, version, current, { signal: _, onProgress: __, ...options }
   const entry = { name, refresh };
   living.add(entry);
   if (newest.get(name)?.version !== version) refresh().catch(reportError); // a build came while it was loading
-  return {
+  /** @type {Model} */
+  const model = {
     get info() {
       return current.info;
     },
@@ -113,7 +126,7 @@ function alive(name, version, current, { signal: _, onProgress: __, ...options }
     get outputs() {
       return current.outputs;
     },
-    run: (feeds) => current.run(feeds),
+    run: /** @param {any} feeds @param {any} [options] @returns {Promise<any>} */ (feeds, options) => current.run(feeds, options),
     onUpdate: (listener) => {
       if (!disposed) listeners.add(listener);
       return () => void listeners.delete(listener);
@@ -127,4 +140,5 @@ function alive(name, version, current, { signal: _, onProgress: __, ...options }
       return current.dispose();
     },
   };
+  return Object.defineProperties(model, Object.getOwnPropertyDescriptors(writing(() => current)));
 }

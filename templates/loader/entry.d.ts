@@ -10,4 +10,5 @@ declare const it: Entry<Signature>;
 export declare const load: Entry<Signature>["load"];
 export declare const preload: Entry<Signature>["preload"];
 export declare const prefetch: Entry<Signature>["prefetch"];
+export declare const assets: Entry<Signature>["assets"];
 export default it;

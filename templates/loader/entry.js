@@ -8,5 +8,5 @@ const files = [
 
 const it = entry({ name: "__NAME__", manifest: "__MANIFEST__", files, base: "__BASE__", ort: "__ORT__" });
 
-export const { load, preload, prefetch } = it;
+export const { load, preload, prefetch, assets } = it;
 export default it;

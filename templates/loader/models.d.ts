@@ -14,5 +14,6 @@ export declare const entries: Api<Entries>["entries"];
 export declare const load: Api<Entries>["load"];
 export declare const preload: Api<Entries>["preload"];
 export declare const prefetch: Api<Entries>["prefetch"];
+export declare const assets: Api<Entries>["assets"];
 export { MbundleError, cacheInfo, clearCache, persist, setBase } from "__RUNTIME__/types.js";
-export type { CacheInfo, Info, LoadOptions, PreloadOptions, Progress } from "__RUNTIME__/types.js";
+export type { Asset, CacheInfo, Info, LoadOptions, PreloadOptions, Progress } from "__RUNTIME__/types.js";

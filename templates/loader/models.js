@@ -5,5 +5,5 @@ const build = app([
   ["__NAME__", "__LOAD__", () => import("__MODULE__")], //@each entries
 ]);
 
-export const { entries, load, preload, prefetch } = build;
+export const { entries, load, preload, prefetch, assets } = build;
 export { MbundleError, cacheInfo, clearCache, persist, setBase };

@@ -23,6 +23,7 @@ export const makeEntry = (spec, remote) => {
       await idle();
       await advised(preloadEntry(spec, { ...options, priority: -1 }), spec.name);
     },
+    assets: (options = {}) => advised(import("./assets.js").then(({ assetsOf }) => assetsOf(spec, options)), spec.name),
   };
 };
 
@@ -46,6 +47,7 @@ export function app(modules) {
     load: async (name, options) => (await find(name)).load(options),
     preload: async (name, options) => (await find(name)).preload(options),
     prefetch: async (name, options) => (await find(name)).prefetch(options),
+    assets: async (name, options) => (await find(name)).assets(options),
   };
 }
 

@@ -35,6 +35,9 @@ export function layOut({ graph, data }, lazy) {
   };
 }
 
+/** What a page fetches to run all of a variant; not the graph of the whole where there are stages. @param {import("./types.d.ts").Variant} variant @returns {import("./types.d.ts").FileRef[]} */
+export const filesOf = ({ graph, data, stages }) => [...(stages ?? [{ graph }]).map((each) => each.graph), ...data.flatMap(({ chunks }) => chunks)];
+
 /** @param {import("./types.d.ts").DataFile} file @param {Span[]} spans @param {boolean} lazy */
 const dataOf = (file, spans, lazy) => (lazy && file.tensors.length > 0 ? lazyView(file.bytes, spans) : spans[0]?.bytes ?? new Uint8Array(0));
 

@@ -8,6 +8,9 @@ export const overflow = memoryStore();
 let full = false;
 export const BIG = 192 << 20; // bytes; from here on memory counts more than a second
 
+/** Whether what is stored now will be found again. */
+export const keeps = async () => (await isShared()) && !full;
+
 /** Whether several tabs see what one of them stores. */
 export const isShared = async () => (await openStore()).shared;
 

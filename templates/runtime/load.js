@@ -1,7 +1,7 @@
 // The way of one entry from its name to an open session: manifest, choice, files, session.
 
 import { acquire } from "./acquire.js";
-import { layOut } from "./assemble.js";
+import { filesOf, layOut } from "./assemble.js";
 import { choose } from "./capability.js";
 import { BIG, holdBack, holds, note, reserve } from "./depot.js";
 import { MbundleError } from "./errors.js";
@@ -19,7 +19,7 @@ import { collect, noteBuild } from "./upkeep.js";
  * @typedef {import("./types.d.ts").OpenOptions} LoadOptions
  * @typedef {import("./types.d.ts").FileRef} FileRef
  * @typedef {import("./capability.js").Choice} Choice
- * @typedef {{choices: Choice[], skipped: string[], key: string, proven: boolean}} Plan
+ * @typedef {{choices: Choice[], skipped: string[], key: string, proven: boolean, assets: readonly FileRef[]}} Plan
  *   `key`: of the note that remembers the choice; `proven`: this device has run the first choice before
  */
 
@@ -44,7 +44,7 @@ export async function loadEntry(spec, options) {
     const choice = /** @type {Choice} */ (choices[index]);
     const last = index === choices.length - 1;
     try {
-      const model = await open(spec, choice, options, skipped);
+      const model = await (choice.variant.stages ? import("./stages.js").then(({ openStages }) => openStages(spec, choice, options, skipped)) : open(spec, choice, options, skipped));
       if (!last && !(planned.proven && index === 0)) await prove(model, signal);
       remember(planned, choice);
       return model;
@@ -62,24 +62,35 @@ export async function loadEntry(spec, options) {
  */
 export async function preloadEntry(spec, options) {
   const { signal = NEVER, priority = 0 } = options;
-  const { choices: [choice] } = await plan(spec, options, signal);
-  const files = choice ? filesOf(choice) : [];
+  const { choices: [choice], assets } = await plan(spec, options, signal);
+  const files = choice ? [...(await filesFor(choice, options)), ...assets] : [];
   const progress = trackProgress(spec.name, files, options.onProgress);
   await reserve(files);
-  let next = 0;
-  const lane = async (/** @type {AbortSignal} */ inner) => {
-    for (let index = next++; index < files.length; index = next++) {
-      const blob = /** @type {FileRef} */ (files[index]);
-      if (await holds(blob)) progress.update(index, blob.bytes, true);
-      else await bring(spec, blob, new Uint8Array(blob.bytes), { hold: true, priority, signal: inner, onBytes: (have, cached) => progress.update(index, have, cached) });
-    }
-  };
   try {
-    await together(signal, [lane, lane, lane, lane]);
+    await fetchAhead(spec, files, true, priority, signal, progress.update);
   } catch (error) {
     throw await explained(spec, error, signal);
   }
   progress.tell("ready");
+}
+
+/** @param {Choice} choice @param {import("./types.d.ts").PreloadOptions} options */
+const filesFor = async ({ variant }, options) => (variant.stages ? (await import("./stages.js")).partsFor(variant, options).flatMap(filesOf) : filesOf(variant));
+
+/**
+ * @param {Spec} spec @param {readonly FileRef[]} files @param {boolean} hold @param {number} priority @param {AbortSignal} signal
+ * @param {(index: number, bytes: number, cached: boolean) => void} update
+ */
+export async function fetchAhead(spec, files, hold, priority, signal, update) {
+  let next = 0;
+  const lane = async (/** @type {AbortSignal} */ inner) => {
+    for (let index = next++; index < files.length; index = next++) {
+      const blob = /** @type {FileRef} */ (files[index]);
+      if (await holds(blob)) update(index, blob.bytes, true);
+      else await bring(spec, blob, new Uint8Array(blob.bytes), { hold, priority, signal: inner, onBytes: (have, cached) => update(index, have, cached) });
+    }
+  };
+  await together(signal, [lane, lane, lane, lane]);
 }
 
 /** @param {Spec} spec @param {LoadOptions} options @param {AbortSignal} signal @returns {Promise<Plan>} */
@@ -93,7 +104,7 @@ async function plan(spec, options, signal) {
   const key = encodeURIComponent(`choice-${spec.manifest.sha256.slice(0, 16)}-${options.device ?? "auto"}-${options.variant ?? ""}-${spec.name}`);
   const text = await note(key);
   if (text === undefined) holdBack(announce(spec, manifest));
-  return { ...recall(text, made), key };
+  return { ...recall(text, made), key, assets: entry.assets };
 }
 
 /** What was passed over on this device stays passed over, until the browser is another. @param {string | undefined} text @param {{choices: Choice[], skipped: string[]}} made */
@@ -121,11 +132,11 @@ function remember({ key, proven, skipped }, choice) {
     .catch(() => {}); // next time
 }
 
-/** @param {import("./types.d.ts").Model} model @param {AbortSignal} signal */
+/** @param {import("./types.d.ts").Model & {trial?: import("./types.d.ts").Model}} model @param {AbortSignal} signal */
 async function prove(model, signal) {
   const { smoke } = await import("./smoke.js");
   const { variant, device } = model.info;
-  const fault = await orAbort(smoke(model), signal).catch(async (error) => {
+  const fault = await orAbort(smoke(model.trial ?? model), signal).catch(async (error) => {
     await model.dispose();
     throw error;
   });
@@ -135,13 +146,10 @@ async function prove(model, signal) {
 }
 
 /** @param {Spec} spec @param {unknown} error @param {AbortSignal} signal */
-async function explained(spec, error, signal) {
+export async function explained(spec, error, signal) {
   if (!(error instanceof MbundleError) || error.code !== "html" && error.status !== 404 && error.status !== 410) return error;
   return import("./stale.js").then(({ explain }) => explain(spec, error, signal), () => error);
 }
-
-/** @param {Choice} choice @returns {FileRef[]} */
-const filesOf = ({ variant: { graph, data } }) => [graph, ...data.flatMap(({ chunks }) => chunks)];
 
 /** @param {Spec} spec @param {FileRef} blob @param {Uint8Array<ArrayBuffer>} target @param {Pick<import("./acquire.js").Want, "hold" | "kept" | "priority" | "signal" | "onBytes">} how */
 const bring = (spec, blob, target, how) => acquire({ blob, url: locate(spec, blob.file), target, ...how });
@@ -150,21 +158,25 @@ const bring = (spec, blob, target, how) => acquire({ blob, url: locate(spec, blo
  * @param {Spec} spec @param {Choice} choice @param {LoadOptions} options @param {string[]} skipped
  * @returns {Promise<import("./types.d.ts").Model>}
  */
-async function open(spec, choice, options, skipped) {
+export async function open(spec, choice, options, skipped) {
   const { signal = NEVER } = options;
   const { variant, device } = choice;
   const lazy = !plain.has(variant.graph.sha256);
   const layout = layOut(variant, lazy);
   const large = variant.data.reduce((sum, { bytes }) => sum + bytes, 0) > BIG;
   const progress = trackProgress(spec.name, layout.places.map(({ blob }) => blob), options.onProgress);
+  const writer = variant.generation && import("./generate.js").catch(() => undefined); // while the weights come
   const ort = await startAndFetch(spec, choice, layout, progress, options);
+  const writing = await writer;
   progress.tell("session");
   const files = layout.mount();
   try {
-    const session = await untilAborted(openSession(ort, choice, layout.graph, files, { ...(large ? FRUGAL : {}), ...options.sessionOptions }), signal);
+    const session = await untilAborted(openSession(ort, choice, layout.graph, files, { ...(large ? FRUGAL : {}), ...writing?.placement(choice), ...options.sessionOptions }), signal);
     progress.tell("ready");
     const info = { entry: spec.name, variant: variant.name, device, worker: false, downloaded: progress.downloaded(), fromCache: progress.fromCache(), skipped };
-    return makeModel({ ort, session, variant, info });
+    const parts = { ort, session, variant, info };
+    const model = makeModel(parts, options.outputs);
+    return writing ? writing.generative(parts, model) : model;
   } catch (error) {
     if (!lazy || !isReadFault(error, files)) throw error;
     plain.add(variant.graph.sha256);

@@ -80,6 +80,17 @@ const requires = record({
   shaderF16: optional(oneOf(true, false), false),
   memory: optional(bytes, 0),
 });
+const stage = record({ graph: record(blob), data: list(name, 256), inputs: ports, outputs: ports });
+const generation = record({
+  layers: bytes,
+  heads: bytes,
+  headDim: bytes,
+  dtype: name,
+  bytesPerToken: bytes,
+  cache: list(list(name, 2), 4096),
+  words: optional(bytes, 0),
+  end: list(bytes, 4096),
+});
 const variant = record({
   name,
   graph: record(blob),
@@ -87,10 +98,13 @@ const variant = record({
   inputs: ports,
   outputs: ports,
   providers: optional(list(name, 9), undefined),
+  stages: optional(list(stage, 64), undefined),
+  generation: optional(generation, undefined),
   requires: optional(requires, Object.freeze({ ops: Object.freeze([]), shaderF16: false, memory: 0 })),
 });
 const entryRecord = record({
   load: optional(oneOf("lazy", "idle", "eager"), "lazy"),
+  assets: optional(list(record({ name, ...blob }), 4096), Object.freeze([])),
   variants: list(variant, 256),
 });
 const manifest = record({ version: oneOf(1), entries: map(name, entryRecord, 10000) });
@@ -117,11 +131,11 @@ export function parseManifest(content) {
 }
 
 /** @param {import("./types.d.ts").Variant} each @param {string} at @param {Map<string, string>} files */
-function checkVariant({ graph, data, inputs, outputs }, at, files) {
+function checkVariant({ graph, data, inputs, outputs, stages = [] }, at, files) {
   for (const names of [inputs, outputs]) unique(names.map((port) => port.name), at);
   unique(data.map((file) => file.path), at);
   for (const file of data) checkTiling(file, `${at}.${file.path}`);
-  for (const { file, bytes, sha256 } of [graph, ...data.flatMap((each) => each.chunks)]) {
+  for (const { file, bytes, sha256 } of [graph, ...stages.map((each) => each.graph), ...data.flatMap((each) => each.chunks)]) {
     const known = files.get(file) ?? `${sha256} ${bytes}`;
     if (known !== `${sha256} ${bytes}`) refuse(`${at}.${file}`, "the same file everywhere");
     files.set(file, known);

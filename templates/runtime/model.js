@@ -14,22 +14,23 @@ import { alone } from "./ort.js";
 
 /**
  * @param {Parts} parts
+ * @param {readonly string[] | undefined} wish outputs that `run` gives unless it is asked for others; undefined: all
  * @returns {import("./types.d.ts").Model}
  */
-export function makeModel({ ort, session, variant, info }) {
+export function makeModel({ ort, session, variant, info }, wish) {
   /** @type {Promise<void> | undefined} */
   let disposed;
-  /** @param {import("./types.d.ts").Feeds<any>} feeds */
-  const run = async (feeds) => {
+  /** @param {import("./types.d.ts").Feeds<any>} feeds @param {import("./types.d.ts").RunOptions<any>} [options] */
+  const run = async (feeds, { outputs = wish } = {}) => {
     if (disposed) throw new MbundleError("disposed", `${info.entry} has been disposed of.`);
     const fitted = fitFeeds(variant.inputs, feeds);
-    return /** @type {any} */ (alone(ort, () => runOnce(ort, session, fitted, info)));
+    return /** @type {any} */ (alone(ort, () => runOnce(ort, session, fitted, outputs, info)));
   };
   return {
     info,
     inputs: variant.inputs,
     outputs: variant.outputs,
-    run: (feeds) => advised(run(feeds), info.entry),
+    run: /** @param {any} feeds @param {any} [options] @returns {Promise<any>} */ (feeds, options) => advised(run(feeds, options), info.entry),
     onUpdate: () => () => {},
     dispose: () => (disposed ??= alone(ort, () => session.release())),
   };
@@ -37,13 +38,13 @@ export function makeModel({ ort, session, variant, info }) {
 
 /**
  * @param {import("./types.d.ts").Ort} ort @param {import("./types.d.ts").OrtSession} session
- * @param {Map<string, import("./feeds.js").Fitted>} fitted @param {import("./types.d.ts").Info} info
+ * @param {Map<string, import("./feeds.js").Fitted>} fitted @param {readonly string[] | undefined} outputs @param {import("./types.d.ts").Info} info
  */
-async function runOnce(ort, session, fitted, { entry, variant, device }) {
+async function runOnce(ort, session, fitted, outputs, { entry, variant, device }) {
   const Tensor = /** @type {new (type: string, data: unknown, dims: readonly number[]) => import("./types.d.ts").OrtTensor} */ (/** @type {unknown} */ (ort.Tensor));
   try {
     const feeds = Object.fromEntries(Array.from(fitted, ([name, { type, data, dims }]) => [name, new Tensor(type, data, dims)]));
-    const results = await session.run(feeds);
+    const results = await session.run(feeds, outputs);
     return Object.fromEntries(await Promise.all(Object.entries(results).map(read)));
   } catch (cause) {
     throw new MbundleError("run", `${entry} (${variant}, ${device}) failed to run (${textOf(cause)}).`, { entry, cause });

@@ -7,8 +7,8 @@ import { loadEntry } from "./load.js";
 import { placeOf } from "./place.js";
 import { openWorker } from "./worker-check.js";
 
-/** @typedef {{worker: Worker, calls: Map<number, Call>, models: number, closed: boolean}} Office */
-/** @typedef {{resolve: (value: any) => void, reject: (error: unknown) => void, onProgress?: (progress: any) => void}} Call */
+/** @typedef {{worker: Worker, calls: Map<number, Call>, listeners: Map<number, (progress: any) => void>, models: number, closed: boolean}} Office */
+/** @typedef {{resolve: (value: any) => void, reject: (error: unknown) => void}} Call */
 
 /** @type {Promise<Office | undefined> | undefined} */
 let office;
@@ -58,10 +58,10 @@ async function openOffice() {
   const worker = await openWorker();
   if (!worker) return undefined;
   /** @type {Office} */
-  const opened = { worker, calls: new Map(), models: 0, closed: false };
+  const opened = { worker, calls: new Map(), listeners: new Map(), models: 0, closed: false };
   worker.onmessage = ({ data: { id, progress, value, error } }) => {
+    if (progress) return opened.listeners.get(id)?.(progress);
     const call = opened.calls.get(id);
-    if (progress) return call?.onProgress?.(progress);
     opened.calls.delete(id);
     if (error) call?.reject(revive(error));
     else call?.resolve(value);
@@ -97,7 +97,8 @@ async function leave(given) {
 function ask(to, message, onProgress, signal) {
   const id = ++last;
   const answer = new Promise((resolve, reject) => {
-    to.calls.set(id, { resolve, reject, onProgress });
+    to.calls.set(id, { resolve, reject });
+    if (onProgress) to.listeners.set(id, onProgress); // stages come after the model is there
     to.worker.postMessage({ ...message, id });
     const stop = () => {
       to.worker.postMessage({ call: "abort", id });
@@ -109,37 +110,60 @@ function ask(to, message, onProgress, signal) {
 }
 
 /**
- * @param {Office} to @param {Record<string, unknown>} message @param {((progress: any) => void) | undefined} onProgress @param {AbortSignal | undefined} signal
+ * @param {Office} to @param {Record<string, any>} message @param {((progress: any) => void) | undefined} onProgress @param {AbortSignal | undefined} signal
  * @returns {Promise<import("./types.d.ts").Model>}
  */
 async function enter(to, message, onProgress, signal) {
   to.models++;
   const { id, answer } = ask(to, { call: "load", ...message }, onProgress, signal);
   try {
-    const { info, inputs, outputs } = await answer;
-    return modelOf(to, id, info, { inputs, outputs });
+    const { info, inputs, outputs, generation } = await answer;
+    const model = modelOf(to, id, info, { inputs, outputs }, message.options);
+    return generation ? Object.assign(model, writerOf(to, id, info, generation)) : model;
   } catch (error) {
+    to.listeners.delete(id);
     void leave(to);
     throw error;
   }
 }
 
-/** @param {Office} to @param {number} model @param {import("./types.d.ts").Info} info @param {import("./types.d.ts").Signature} ports @returns {import("./types.d.ts").Model} */
-function modelOf(to, model, info, ports) {
+/** @param {Office} to @param {number} model @param {import("./types.d.ts").Info} info @param {import("./types.d.ts").Signature} ports @param {{outputs?: readonly string[]}} wish @returns {import("./types.d.ts").Model} */
+function modelOf(to, model, info, ports, { outputs }) {
   /** @type {Promise<void> | undefined} */
   let disposed;
-  /** @param {import("./types.d.ts").Feeds<any>} feeds */
-  const run = async (feeds) => {
+  /** @param {Record<string, unknown>} feeds @param {import("./types.d.ts").RunOptions<any>} [options] */
+  const run = async (feeds, options) => {
     if (disposed) throw new MbundleError("disposed", `${info.entry} has been disposed of.`);
-    return ask(to, { call: "run", model, feeds: Object.fromEntries(fitFeeds(ports.inputs, feeds)) }).answer;
+    // Some outputs may do without some inputs; which, the worker knows.
+    const inputs = options?.outputs ?? outputs ? ports.inputs.filter(({ name }) => Object.hasOwn(feeds, name)) : ports.inputs;
+    return ask(to, { call: "run", model, feeds: Object.fromEntries(fitFeeds(inputs, feeds)), options }).answer;
   };
   return {
     info,
     ...ports,
-    run: (feeds) => advised(run(feeds), info.entry),
+    run: /** @param {any} feeds @param {any} [options] @returns {Promise<any>} */ (feeds, options) => advised(run(feeds, options), info.entry),
     onUpdate: () => () => {},
-    dispose: () => (disposed ??= ask(to, { call: "dispose", model }).answer.then(() => void leave(to))),
+    dispose: () => (disposed ??= ask(to, { call: "dispose", model }).answer.then(() => void (to.listeners.delete(model), leave(to)))),
   };
+}
+
+/** @param {Office} to @param {number} model @param {import("./types.d.ts").Info} info @param {import("./types.d.ts").Generation} generation @returns {import("./types.d.ts").Generative} */
+function writerOf(to, model, { entry }, generation) {
+  /** @param {import("./types.d.ts").GenerateOptions} options */
+  const generate = async ({ signal, onToken, ...options }) => {
+    signal?.throwIfAborted();
+    const failed = new AbortController();
+    const until = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal;
+    const tell = (/** @type {[number, number]} */ token) => {
+      try {
+        if (!until.aborted) onToken?.(...token);
+      } catch (error) {
+        failed.abort(error);
+      }
+    };
+    return ask(to, { call: "generate", model, options, tells: Boolean(onToken) }, tell, until).answer;
+  };
+  return { generation, generate: (options) => advised(generate(options), entry) };
 }
 
 /** @param {any} error */

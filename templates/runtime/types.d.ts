@@ -39,6 +39,8 @@ export interface Port {
 export interface Signature {
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
+  /** Names of the files that come with the model. */
+  readonly assets?: readonly string[];
 }
 
 /** `["N", 2048]` as a tuple of sizes: `[number, 2048]`. */
@@ -85,6 +87,8 @@ export interface PreloadOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** Name of a variant of the entry, where the app wants to choose. */
   readonly variant?: string;
+  /** The outputs that the app wants; of a model that is split, stages that no wanted output needs are not fetched. */
+  readonly outputs?: readonly string[];
 }
 export interface LoadOptions extends PreloadOptions {
   readonly device?: "auto" | "wasm" | "webgpu";
@@ -95,6 +99,8 @@ export interface LoadOptions extends PreloadOptions {
    * (which a worker can import too).
    */
   readonly ort?: Ort | (() => Promise<Ort>) | Readonly<Partial<Record<"wasm" | "jspi" | "webgpu", string>>>;
+  /** Of a model that is split: gives the memory of each stage back when it has run, so that the largest one is the peak. */
+  readonly release?: boolean;
   /** More options for `InferenceSession.create`. */
   readonly sessionOptions?: Readonly<Record<string, unknown>>;
 }
@@ -118,11 +124,67 @@ export interface Info {
   /** Why better choices were passed over, in order. */
   readonly skipped: readonly string[];
 }
-export interface Model<S extends Signature = Signature> {
+export interface RunOptions<N extends string> {
+  /** The outputs to compute, instead of those named to `load`, or all. */
+  readonly outputs?: readonly N[];
+}
+/** How a model writes tokens, and what its KV cache takes. */
+export interface Generation {
+  readonly layers: number;
+  /** Of keys and values. */
+  readonly heads: number;
+  readonly headDim: number;
+  /** Of the cache. */
+  readonly dtype: string;
+  /** What each token of a text takes for as long as the text is being written. */
+  readonly bytesPerToken: number;
+  /** [input, output] each: what comes out is what goes in next. */
+  readonly cache: readonly (readonly string[])[];
+  /** Size of the vocabulary; 0: not known. */
+  readonly words: number;
+  /** Tokens that end a text. */
+  readonly end: readonly number[];
+}
+export interface GenerateOptions {
+  /** The text so far: the tokens of one text, at least one. */
+  readonly input_ids: ArrayLike<number> | ArrayLike<bigint> | readonly (readonly number[])[] | { readonly data: ArrayLike<number> | ArrayLike<bigint> };
+  /** 128 where it is not given. */
+  readonly max_new_tokens?: number;
+  /** 0 (the default) takes the likeliest token each time; 1 draws by chance as the model says, more is wilder. */
+  readonly temperature?: number;
+  /** Draws from the likeliest tokens that have this probability together; 1: from all. */
+  readonly top_p?: number;
+  /** Draws from so many of the likeliest tokens; 0: from all. */
+  readonly top_k?: number;
+  /** The same seed draws the same tokens. */
+  readonly seed?: number;
+  /** Ends the text; what the checkpoint says where it is not given. */
+  readonly eos_token_id?: number | readonly number[];
+  readonly signal?: AbortSignal;
+  /** Called with each new token and its index; the next one waits for what it returns. In a worker it does not wait. */
+  readonly onToken?: (token: number, index: number) => unknown;
+  /** Feeds for inputs that the model has beside the usual ones; the same at each step. */
+  readonly inputs?: Readonly<Record<string, unknown>>;
+}
+export interface Generated {
+  /** The new tokens, without the one that ended the text. */
+  readonly tokens: number[];
+  readonly finish_reason: "stop" | "length";
+}
+export interface Generative {
+  readonly generation: Generation;
+  /** Goes on with a text. Rejects with the signal's reason when that is aborted; what was written by then, `onToken` has seen. */
+  generate(options: GenerateOptions): Promise<Generated>;
+}
+/** A model of a signature; one with a KV cache can write. */
+export type Model<S extends Signature = Signature> = Runnable<S> & (S extends { readonly generates: true } ? Generative : unknown);
+export interface Runnable<S extends Signature = Signature> {
   readonly info: Info;
   readonly inputs: S["inputs"];
   readonly outputs: S["outputs"];
   run(feeds: Feeds<S>): Promise<Outputs<S>>;
+  /** Only these outputs. A model that is split may then do without some inputs, too. */
+  run<N extends keyof Outputs<S> & string>(feeds: Partial<Feeds<S>>, options: RunOptions<N>): Promise<Pick<Outputs<S>, N>>;
   /**
    * Calls `listener` each time that a new build has taken this model's place while you work (docs/dev.md); never in
    * production. Returns a function that ends it.
@@ -139,6 +201,18 @@ export interface CacheInfo {
   readonly quota: number | null;
   readonly usage: number | null;
 }
+/** A file that comes with a model, such as its tokenizer. What is read was verified, and is kept on the device. */
+export interface Asset {
+  readonly name: string;
+  /** Where it is; it never changes under this name. */
+  readonly url: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  arrayBuffer(): Promise<ArrayBuffer>;
+  text(): Promise<string>;
+  json(): Promise<any>;
+}
+export type Assets<S extends Signature> = { readonly [N in NonNullable<S["assets"]>[number]]: Asset };
 /** One entry of a build: what `entries/<name>.js` exports. */
 export interface Entry<S extends Signature = Signature> {
   readonly name: string;
@@ -147,6 +221,8 @@ export interface Entry<S extends Signature = Signature> {
   preload(options?: PreloadOptions): Promise<void>;
   /** `preload`, but after everything else that the page does or fetches. */
   prefetch(options?: PreloadOptions): Promise<void>;
+  /** The files that come with the model, by name; nothing of them is fetched before it is read. */
+  assets(options?: { readonly signal?: AbortSignal }): Promise<Assets<S>>;
 }
 /** All entries of a build: what `models.js` exports. */
 export interface Api<E> {
@@ -154,6 +230,7 @@ export interface Api<E> {
   load<N extends keyof E & string>(name: N, options?: LoadOptions): Promise<Model<E[N] & Signature>>;
   preload(name: keyof E & string, options?: PreloadOptions): Promise<void>;
   prefetch(name: keyof E & string, options?: PreloadOptions): Promise<void>;
+  assets<N extends keyof E & string>(name: N, options?: { readonly signal?: AbortSignal }): Promise<Assets<E[N] & Signature>>;
 }
 
 /** Every failure that is not an abort. Switch on `code`; `fix` says what to do. */
@@ -201,6 +278,12 @@ export interface Requires {
   readonly shaderF16: boolean;
   readonly memory: number;
 }
+/** A part of a variant that is split. Values go from one to the next under their names. */
+export interface Stage extends Signature {
+  readonly graph: FileRef;
+  /** Paths of the variant's data files that it reads. */
+  readonly data: readonly string[];
+}
 export interface Variant extends Signature {
   readonly name: string;
   readonly graph: FileRef;
@@ -208,10 +291,17 @@ export interface Variant extends Signature {
   readonly requires: Requires;
   /** Where a golden check has not found it to be wrong; undefined: anywhere. */
   readonly providers: readonly string[] | undefined;
+  /** In the order in which they run; undefined: it is not split. */
+  readonly stages?: readonly Stage[] | undefined;
+  readonly generation?: Generation | undefined;
 }
 export type Hint = "lazy" | "idle" | "eager";
+export interface AssetRef extends FileRef {
+  readonly name: string;
+}
 export interface ManifestEntry {
   readonly load: Hint;
+  readonly assets: readonly AssetRef[];
   readonly variants: readonly Variant[];
 }
 export interface Manifest {
@@ -243,7 +333,7 @@ export interface OrtTensor {
   dispose?(): void;
 }
 export interface OrtSession {
-  run(feeds: Record<string, OrtTensor>): Promise<Record<string, OrtTensor>>;
+  run(feeds: Record<string, OrtTensor>, outputs?: readonly string[]): Promise<Record<string, OrtTensor>>;
   release(): Promise<void>;
 }
 export interface Ort {

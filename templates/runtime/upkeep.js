@@ -1,5 +1,6 @@
 // What the store holds, and what of it is of no use any more.
 
+import { filesOf } from "./assemble.js";
 import { overflow, tryAgain, usageOf } from "./depot.js";
 import { openStore } from "./store.js";
 
@@ -16,7 +17,7 @@ const WAIT_MS = 1_000;
 export async function noteBuild(build, spec, manifest) {
   const store = await openStore();
   if (!store.shared) return;
-  const files = [...manifest.entries.values()].flatMap(({ variants }) => variants.flatMap(({ graph, data }) => [graph, ...data.flatMap(({ chunks }) => chunks)]));
+  const files = [...manifest.entries.values()].flatMap(({ assets, variants }) => [...assets, ...variants.flatMap(filesOf)]);
   const live = [spec.manifest, ...files].map(({ sha256 }) => sha256);
   await store.note(LIVE + (await nameOf(build)), JSON.stringify({ at: Date.now(), live: [...new Set(live)] }));
 }

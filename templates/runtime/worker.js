@@ -6,8 +6,8 @@ import { setBase } from "./place.js";
 
 /** @type {Map<number, Promise<import("./types.d.ts").Model>>} by the id of the call that loaded it */
 const models = new Map();
-/** @type {Map<number, AbortController>} */
-const loading = new Map();
+/** What can be aborted, by its call; of a load also after it: stages may be under way. @type {Map<number, AbortController>} */
+const running = new Map();
 const scope = /** @type {any} */ (globalThis);
 
 /** @type {Record<string, (id: number, message: any) => unknown>} */
@@ -16,32 +16,46 @@ const CALLS = {
   rest: stored,
   load: async (id, { spec, options, base }) => {
     setBase(base);
-    const controller = new AbortController();
-    loading.set(id, controller);
     const onProgress = options.progress ? (/** @type {any} */ progress) => scope.postMessage({ id, progress }) : undefined;
-    try {
-      const model = loadEntry(spec, { ...options, onProgress, signal: controller.signal });
-      models.set(id, model);
-      const { info, inputs, outputs } = await model;
-      return { info: { ...info, worker: true }, inputs, outputs };
-    } finally {
-      loading.delete(id);
-    }
+    const controller = new AbortController();
+    running.set(id, controller);
+    const model = loadEntry(spec, { ...options, onProgress, signal: controller.signal });
+    models.set(id, model);
+    const { info, inputs, outputs, generation } = /** @type {any} */ (await model);
+    return { info: { ...info, worker: true }, inputs, outputs, generation };
   },
-  run: async (_, { model, feeds }) => (await models.get(model))?.run(feeds),
+  generate: (id, { model, options, tells }) =>
+    abortable(id, async (signal) => {
+      const onToken = tells ? (/** @type {number[]} */ ...token) => scope.postMessage({ id, progress: token }) : undefined;
+      return /** @type {any} */ (await models.get(model))?.generate({ ...options, onToken, signal });
+    }),
+  run: async (_, { model, feeds, options }) => (await models.get(model))?.run(feeds, options),
   dispose: async (_, { model }) => {
     await (await models.get(model))?.dispose();
     models.delete(model);
+    running.delete(model);
   },
 };
 
+/** @template T @param {number} id @param {(signal: AbortSignal) => Promise<T>} task */
+async function abortable(id, task) {
+  const controller = new AbortController();
+  running.set(id, controller);
+  try {
+    return await task(controller.signal);
+  } finally {
+    running.delete(id);
+  }
+}
+
 scope.onmessage = async (/** @type {MessageEvent} */ { data: message }) => {
-  if (message.call === "abort") return loading.get(message.id)?.abort(message.reason);
+  if (message.call === "abort") return running.get(message.id)?.abort(message.reason);
   try {
     const value = /** @type {any} */ (await CALLS[message.call]?.(message.id, message));
     scope.postMessage({ id: message.id, value }, message.call === "run" ? buffersOf(value) : []);
   } catch (error) {
     models.delete(message.id);
+    running.delete(message.id);
     scope.postMessage({ id: message.id, error: plain(error) });
   }
 };

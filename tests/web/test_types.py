@@ -20,7 +20,7 @@ GOOD = """
 import { load, preload, entries, setBase, MbundleError, type Feeds, type Outputs } from "./dist/models.js";
 import icons, { load as loadIcons } from "./dist/entries/icons.js";
 
-const names: readonly ("icons" | "odd-name")[] = entries;
+const names: readonly ("icons" | "odd-name" | "writer")[] = entries;
 const model = await load("icons", { signal: new AbortController().signal, onProgress: (progress) => {
   const share: number = progress.loaded / progress.total;
   const at: "download" | "session" | "ready" = progress.phase;
@@ -39,6 +39,11 @@ await icons.preload(); await preload("icons"); await model.dispose(); setBase("/
 try { await load("icons"); }
 catch (error) { if (error instanceof MbundleError && error.code === "stale-build") void error.fix; }
 void [vector, dims, big, same, model.info.variant];
+const writer = await load("writer");
+const { tokens, finish_reason } = await writer.generate({ input_ids: [1, 2], top_p: 0.9, onToken: (token, index) => {
+  const at: number = token + index; void at; } });
+const texts: readonly [number[], "stop" | "length", number] = [tokens, finish_reason, writer.generation.bytesPerToken];
+await (await writer.run({ input_ids: [1] })).logits.data.at(0); void texts;
 """
 
 BAD = """
@@ -57,6 +62,10 @@ await load("icons", { device: "gpu" }); // error
 const feeds: Feeds<"odd-name"> = { "a b": [true] }; // error
 new MbundleError().code === "nope"; // error
 void [wrong, size, feeds];
+const writer = await load("writer");
+await writer.generate({ max_new_tokens: 3 }); // error
+await writer.generate({ input_ids: [1], temperature: "hot" }); // error
+await model.generate({ input_ids: [1] }); // error
 """
 
 
@@ -64,9 +73,12 @@ def port(name: str, dtype: str, shape: list[int | str | None] | None) -> dict[st
     return {"name": name, "dtype": dtype, "shape": shape}
 
 
-def entry(inputs: list[dict[str, Any]], outputs: list[dict[str, Any]]) -> dict[str, Any]:
+def entry(
+    inputs: list[dict[str, Any]], outputs: list[dict[str, Any]], generation: dict[str, Any] | None = None
+) -> dict[str, Any]:
     graph = {"file": "g.onnx", "bytes": 1, "sha256": "0" * 64}
-    return {"variants": [{"name": "v", "graph": graph, "data": [], "inputs": inputs, "outputs": outputs}]}
+    variant = {"name": "v", "graph": graph, "data": [], "inputs": inputs, "outputs": outputs}
+    return {"variants": [variant | ({} if generation is None else {"generation": generation})]}
 
 
 MANIFEST = {
@@ -84,6 +96,7 @@ MANIFEST = {
             ],
             [port("x:0", "int64", [])],
         ),
+        "writer": entry([port("input_ids", "int64", ["b", "s"])], [port("logits", "float32", ["b", "s", 9])], {}),
     }
 }
 

@@ -71,6 +71,8 @@ def _family(axes: tuple[Axis, ...], numbers: list[int], sets: dict[Axis, Array],
         at = np.searchsorted(numbers, sets[axis])
         fits = np.take(numbers, np.minimum(at, len(numbers) - 1)) == sets[axis]
         places[axis] = np.where(fits, at, -1)
+    if any(len(set(np.bincount(places[one.weight, one.axis] + 1, minlength=2)[1:].tolist())) > 1 for one in readers):
+        return None  # units of unlike size have no order
     return Family(_kind(axes, found), len(numbers), places, readers)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ...config.suggest import listing
 from ...errors import printable
 from ...graph.model import Model
+from ...process.memory import is_out_of_memory
 from ..base import Context, Skip
 from ..quantize_weights import chosen
 from ..search.hull import Move
@@ -35,12 +36,21 @@ def structured(options: Prune, model: Model, context: Context) -> Model:
     """The model with fewer heads, neurons and channels. Raises Skip when it has none, or none can go."""
     if context.samples is None or context.samples.note:
         raise Skip(f"it cannot be measured: {context.samples.note if context.samples else 'no samples'}")
-    surgery, trials = _opened(options, model, context, context.samples)
+    try:
+        return _structured(options, model, context, context.samples)
+    except Exception as error:
+        if is_out_of_memory(error) or not type(error).__module__.startswith(("onnxruntime", "numpy.linalg")):
+            raise
+        raise Skip(printable(f"it cannot be looked into: {str(error).strip().partition(chr(10))[0]}", 200)) from error
+
+
+def _structured(options: Prune, model: Model, context: Context, samples: Baseline) -> Model:
+    surgery, trials = _opened(options, model, context, samples)
     line, most = _line(options, surgery)
     if options.accuracy is not None:
         most = _search(options, line[:most], surgery, trials, context)
     cut = surgery.cut_of(line[:most])
-    _tell(surgery, cut, context, context.samples)
+    _tell(surgery, cut, context, samples)
     return surgery.without(cut, context.scratch)
 
 
@@ -66,10 +76,8 @@ def _opened(options: Prune, model: Model, context: Context, samples: Baseline) -
 
 def _nothing(kinds: Sequence[Kind], surgery: Surgery) -> str:
     lacking = f"it has no {listing(kinds)} that can be cut whole"
-    ops = surgery.unruled()[:3]
-    return (
-        f"{lacking} ({', '.join(printable(op, 40) for op in ops)}: not known what depends on what)" if ops else lacking
-    )
+    ops = ", ".join(printable(op, 40) for op in surgery.unruled()[:3])
+    return f"{lacking} ({ops}: not known what depends on what)" if ops else lacking
 
 
 def _line(options: Prune, surgery: Surgery) -> tuple[list[Move], int]:
@@ -121,7 +129,7 @@ def _search(options: Prune, line: list[Move], surgery: Surgery, trials: Trials, 
     good, bad, middle = 0, len(line) + 1, len(line)
     while bad - good > 1 and time.monotonic() < end:
         cut = surgery.cut_of(line[:middle])
-        metric = trials.accuracy(_Candidate(surgery, cut))[1]
+        metric = trials.of_recipe(_Candidate(surgery, cut))[1]
         tried.append((1 - surgery.flops_after(cut) / surgery.flops, metric))
         good, bad = (middle, bad) if metric >= least else (good, middle)
         middle = (good + bad) // 2
@@ -132,9 +140,8 @@ def _search(options: Prune, line: list[Move], surgery: Surgery, trials: Trials, 
     context.detail("table", rows)
     late = bad - good > 1
     if not good:
-        raise Skip(
-            f"nothing of it can go that keeps {least:g}" + f" (the search was cut, {options.minutes:g} min)" * late
-        )
+        cut_short = f" (the search was cut after {options.minutes:g} minutes)" * late
+        raise Skip(f"nothing of it can go that keeps {least:g}{cut_short}")
     if late:
         context.log(f"the search was cut after {options.minutes:g} minutes")
     return good
@@ -151,7 +158,7 @@ def _tell(surgery: Surgery, cut: Cut, context: Context, samples: Baseline) -> No
         rows.append({"weight": family.name, "kind": family.kind, "before": family.units, "after": left})
     parts = [f"{was - now} of {was} {kind}" for kind, (was, now) in units.items() if now < was]
     context.log(f"{1 - after / before:.0%} fewer FLOPs ({_amount(before)} to {_amount(after)}): {', '.join(parts)} cut")
-    if samples.generated:
+    if not samples.given:
         context.log("chosen on generated inputs: golden inputs would tell more")
     context.detail("flops", {"before": before, "after": after, "sample": surgery.sample})
     context.detail("units", {kind: pair for kind, pair in units.items() if pair[0]})
@@ -159,6 +166,5 @@ def _tell(surgery: Surgery, cut: Cut, context: Context, samples: Baseline) -> No
 
 
 def _amount(count: int) -> str:
-    return (
-        f"{count / 1e9:.1f} G" if count >= 1e9 else f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count / 1e3:.1f} k"
-    )
+    size, unit = next((pair for pair in ((1e9, "G"), (1e6, "M")) if count >= pair[0]), (1e3, "k"))
+    return f"{count / size:.1f} {unit}"

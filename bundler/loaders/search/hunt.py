@@ -1,85 +1,209 @@
-"""The search: how much each weight minds each precision, then how far down the line of assignments the metric holds."""
+"""The search: which chain, how much each weight minds each precision, how far down the line of assignments to go."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import time
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from ...graph.model import Model
+from ...graph.model import Model, Weight
 from ..base import Context
 from ..origin import FLOATS
+from .chains import AFTER, BEFORE, FAST, Made, label, made
+from .clock import Clock
+from .goal import Goal, Trial
 from .hull import Move, Option, assigned, moves
-from .recipe import CHOICES, PROBE, SHARES, Recipe, size_as
+from .recipe import CALIBRATED, PLAIN, Recipe, size_as
 from .trials import Trials
 
 ROUNDS = 3
 """A move that goes too far (a table of half the model's bytes) is left out, and the search goes on behind it."""
+WORTH = 0.9
+"""Of the bytes that are left by what comes behind the precisions: halves are slow where a CPU computes them."""
 LEAST = 16 << 10
 """Bytes of a weight below which its precision is not worth a trial."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """One assignment that was measured with the golden metric."""
+class Found:
+    """What a trial measured: `recipe` on top of `start`. Its model is made again when it is wanted."""
 
-    moves: int
-    nbytes: int
-    metric: float
+    trial: Trial
+    start: Made
+    recipe: Recipe
+    after: tuple[object, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
-        return {"moves": self.moves, "bytes": self.nbytes, "metric": self.metric}
+    def whole(self) -> Recipe:
+        return Recipe((*self.start.steps, *self.recipe.steps, *self.after))
 
 
 class Hunt:
     """`trials`: what was measured, in order. `cut`: the time was up before the end."""
 
-    def __init__(self, model: Model, context: Context, accuracy: float, seconds: float) -> None:
+    def __init__(self, model: Model, context: Context, goal: Goal, seconds: float) -> None:
         assert context.samples is not None
-        self._model, self._context, self.accuracy = model, context, accuracy
+        self._source, self._context, self.goal = model, context, goal
         self._end = time.monotonic() + seconds
-        self._trials = Trials(model, context, context.samples)
-        self.trials: list[Trial] = []
+        self._samples = context.samples
+        self._choices = CALIBRATED if self._samples.given else PLAIN
+        self._of_source: Trials | None = None
+        self._watch: Clock | None = None
+        self._found: list[Found] = []
         self.cut = False
 
-    def run(self) -> Recipe | None:
-        """The smallest recipe found that keeps the accuracy, or None. Time only ends the search."""
-        line = moves(self._options())
+    @property
+    def trials(self) -> list[Trial]:
+        return [found.trial for found in self._found]
+
+    def run(self) -> Found | None:
+        """The best that was found within the goal, or None. Time only ends the search."""
+        starts = self._starts()
+        if self.goal.latency is not None:
+            self._fast(starts)
+        base = self._base(starts)
+        if not self._late():
+            self._weights(base)
+        self._endings(base)
+        reached = [found for found in self._found if self.goal.reached(found.trial) and found.whole().steps]
+        return min(reached, key=lambda found: self.goal.rank(found.trial), default=None)
+
+    def model_of(self, found: Found) -> Model:
+        """The model of a trial, in the step's own folder."""
+        model = found.recipe.apply(found.start.model, self._context)
+        return Recipe(found.after).apply(model, self._context)
+
+    def _starts(self) -> list[Made]:
+        """The model as it comes, and what each chain makes of it."""
+        here = Made((), self._source)
+        chains = [made(chain, here, self._context) for chain in BEFORE if not self._late()]
+        starts = [here]
+        for start in chains:
+            if start is not None and all(start.model != other.model for other in starts):
+                starts.append(start)
+        for start in starts:
+            self._note(start, start.model)
+        return starts
+
+    def _base(self, starts: list[Made]) -> Made:
+        """Where the precision search begins: the fastest or smallest chain that is as good as it has to be."""
+        trials = {found.start.steps: found.trial for found in self._found if not found.recipe.steps and not found.after}
+        good = [start for start in starts if self.goal.accurate(trials[start.steps])] or starts[:1]
+        if self.goal.latency is not None:
+            return min(good, key=lambda start: trials[start.steps].ms or 0.0)
+        return min(good, key=lambda start: (start.model.nbytes, len(start.steps)))
+
+    def _fast(self, starts: list[Made]) -> None:
+        for start in starts:
+            for chain in FAST:
+                if not self._late():
+                    result = made(chain, start, self._context)
+                    if result is not None:
+                        self._note(start, result.model, Recipe(result.steps[len(start.steps) :]))
+
+    def _endings(self, base: Made) -> None:
+        """Behind the chain, and behind the best that has become of it."""
+        reached = [found for found in self._found if found.recipe.steps and self.goal.accurate(found.trial)]
+        best = min(reached, key=lambda found: self.goal.rank(found.trial), default=None)
+        for found in [Found(Trial("", 0, 0, 0.0), base, Recipe()), *([best] if best else [])]:
+            for chain in AFTER:
+                if self._late():
+                    return
+                start = Made((), found.recipe.apply(found.start.model, self._context)) if found.recipe.steps else base
+                result = made(chain, start, self._context)
+                if result is not None and result.model.nbytes <= WORTH * start.model.nbytes:
+                    self._note(found.start, result.model, found.recipe, chain)
+
+    def _weights(self, base: Made) -> None:
+        """The line of assignments: by the accuracy, or by the size."""
+        trials = Trials(base.model, self._context, self._samples)
+        line = moves(self._options(base.model, trials))
+        if not line:
+            return
+        if self.goal.size is not None:
+            self._nearest(base, line)
+            return
         taken: list[Move] = []
         for _ in range(ROUNDS):
-            count = self._furthest(taken, line)
+            count = self._furthest(base, taken, line)
             taken += line[:count]
             if self._late() or count == len(line):
-                break
+                return
             blocked = line[count].weight
             line = [move for move in line[count + 1 :] if move.weight != blocked]
-        return Recipe.of(assigned(taken)) if taken else None
 
-    def _furthest(self, taken: list[Move], line: list[Move]) -> int:
+    def _furthest(self, base: Made, taken: list[Move], line: list[Move]) -> int:
         """How many moves of `line`, on top of those taken, keep the accuracy: all, or by bisection."""
         good, bad, middle = 0, len(line) + 1, len(line)
         while bad - good > 1 and not self._late():
-            recipe = Recipe.of(assigned([*taken, *line[:middle]]))
-            trial = Trial(len(taken) + middle, *self._trials.accuracy(recipe))
-            self.trials.append(trial)
-            good, bad = (middle, bad) if trial.metric >= self.accuracy else (good, middle)
+            trial = self._assigned(base, [*taken, *line[:middle]])
+            good, bad = (middle, bad) if self.goal.accurate(trial) else (good, middle)
             middle = (good + bad) // 2
         return good
 
-    def _options(self) -> dict[str, list[Option]]:
+    def _nearest(self, base: Made, line: list[Move]) -> None:
+        """The fewest moves after which it is small enough, by bisection."""
+        big, small, middle = 0, len(line) + 1, len(line)
+        while small - big > 1 and not self._late():
+            trial = self._assigned(base, line[:middle])
+            big, small = (big, middle) if self.goal.small(trial) else (middle, small)
+            middle = (big + small) // 2
+
+    def _assigned(self, base: Made, taken: list[Move]) -> Trial:
+        recipe = Recipe.of(assigned(taken), self._choices)
+        scratch = tempfile.mkdtemp(prefix="trial-", dir=self._context.scratch)
+        try:
+            model = recipe.apply(base.model, replace(self._context, scratch=scratch, log=lambda line: None))
+            return self._note(base, model, recipe, moved=len(taken))
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _note(
+        self, start: Made, model: Model, recipe: Recipe | None = None, after: tuple[object, ...] = (), moved: int = 0
+    ) -> Trial:
+        """Measures, and keeps what was measured."""
+        recipe = recipe or Recipe()
+        if self._of_source is None:
+            self._of_source = Trials(self._source, self._context, self._samples)
+        metric = self._of_source.accuracy(model)
+        ms, spread = self._clock().measure(model) if self.goal.latency and metric > float("-inf") else (None, 0.0)
+        name = label((*start.steps, *recipe.steps, *after))
+        found = Found(Trial(name, moved, model.nbytes, metric, ms, spread), start, recipe, after)
+        self._found.append(found)
+        return found.trial
+
+    def _clock(self) -> Clock:
+        if self._watch is None:
+            assert self._of_source is not None
+            self._watch = self._of_source.clock(self._source)
+        return self._watch
+
+    def _options(self, model: Model, trials: Trials) -> dict[str, list[Option]]:
         """What each weight can become; a weight that the time did not suffice for stays as it is."""
-        weights = [w for w in self._model.weights if w.dtype in FLOATS and w.region.length >= LEAST]
+        weights = [w for w in model.weights if w.dtype in FLOATS and w.region.length >= LEAST]
         found = {}
         for weight in sorted(weights, key=lambda weight: -weight.region.length):
             if self._late():
                 break
-            nbytes, error = self._trials.error(Recipe.of({weight.name: PROBE}))
-            if nbytes < self._model.nbytes:
-                found[weight.name] = [
-                    Option(index, weight.region.length - size_as(weight, choice), error * share)
-                    for index, (choice, share) in enumerate(zip(CHOICES, SHARES, strict=True))
-                ]
+            probed = {index: self._probed(weight, index, model, trials) for index in self._probes()}
+            if any(saves > 0 for saves, _ in probed.values()):
+                found[weight.name] = [self._option(index, weight, probed) for index in range(len(self._choices))]
         return found
+
+    def _probes(self) -> list[int]:
+        return sorted({choice.like for choice in self._choices})
+
+    def _probed(self, weight: Weight, index: int, model: Model, trials: Trials) -> tuple[int, float]:
+        """(bytes saved, error) when this weight alone has that form."""
+        nbytes, error = trials.error(Recipe.of({weight.name: index}, self._choices))
+        return model.nbytes - nbytes, error
+
+    def _option(self, index: int, weight: Weight, probed: dict[int, tuple[int, float]]) -> Option:
+        choice = self._choices[index]
+        saves, error = probed[choice.like]
+        if index != choice.like:
+            saves = weight.region.length - size_as(weight, choice.step)
+        return Option(index, saves, error * choice.share)
 
     def _late(self) -> bool:
         self.cut = self.cut or time.monotonic() > self._end

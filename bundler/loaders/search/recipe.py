@@ -1,8 +1,8 @@
-"""A recipe: which weights get which precision, as steps that a config can name."""
+"""A recipe: which steps, and which weights get which precision, as calls that a config can make."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import prod
 from typing import Any
@@ -11,19 +11,32 @@ from ...graph.model import Model, Weight
 from ..base import Context, Skip
 from ..quantize_weights import QuantizeWeights
 
-CHOICES: tuple[QuantizeWeights, ...] = (
-    QuantizeWeights(bits=8, block_size="row"),
-    QuantizeWeights(bits=8, block_size=128),
-    QuantizeWeights(bits=4, block_size=32, symmetric=False),
-    QuantizeWeights(bits=4, block_size=128, symmetric=False),
-)
-"""What a weight can become, beside staying as it is. In the order in which a recipe's steps run."""
 
-PROBE = 2
-"""The choice that a weight's sensitivity is measured with; the errors of the others are to it as SHARES."""
-SHARES = (1 / 120, 1 / 250, 1.0, 1.5)
-"""Squared error of each choice over that of the probe, as uniform rounding of normal weights has it: a guess that only
-orders the moves; what counts is measured with the metric."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a weight can become. Its error is that of the choice `like`, which is measured, times `share`: a guess that
+    only orders the moves (uniform rounding of normal weights); what counts is measured with the metric."""
+
+    step: QuantizeWeights
+    like: int
+    share: float = 1.0
+
+
+PLAIN: tuple[Choice, ...] = (
+    Choice(QuantizeWeights(bits=8, block_size="row"), 2, 1 / 120),
+    Choice(QuantizeWeights(bits=8, block_size=128), 2, 1 / 250),
+    Choice(QuantizeWeights(bits=4, block_size=32, symmetric=False), 2),
+    Choice(QuantizeWeights(bits=4, block_size=128, symmetric=False), 2, 1.5),
+)
+"""In the order in which a recipe's steps run."""
+
+CALIBRATED: tuple[Choice, ...] = (
+    Choice(QuantizeWeights(bits=4, block_size=64, symmetric=False, calibrate=True), 0),
+    Choice(QuantizeWeights(bits=8, block_size="row"), 1),
+    Choice(QuantizeWeights(bits=8, block_size=128), 1, 1 / 2),
+)
+"""Where there are golden inputs. What is rounded with them in view comes first, on the model as it was: a search then
+runs them once. It is measured by itself, as how much it gains is another matter for each weight."""
 
 
 def size_as(weight: Weight, choice: QuantizeWeights) -> int:
@@ -38,22 +51,22 @@ def size_as(weight: Weight, choice: QuantizeWeights) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Steps for disjoint sets of weights; each step leaves the others alone, so their order does not matter."""
+    """Loaders, in order."""
 
-    steps: tuple[QuantizeWeights, ...]
+    steps: tuple[Any, ...] = ()
 
     @classmethod
-    def of(cls, assigned: Mapping[str, int]) -> Recipe:
-        """`assigned`: weight -> index into CHOICES."""
+    def of(cls, assigned: Mapping[str, int], choices: Sequence[Choice]) -> Recipe:
+        """`assigned`: weight -> index into `choices`. The steps are for disjoint sets of weights."""
         steps = []
-        for index, choice in enumerate(CHOICES):
+        for index, choice in enumerate(choices):
             names = tuple(name for name, chosen in assigned.items() if chosen == index)
             if names:
-                steps.append(replace(choice, tensors=names))
+                steps.append(replace(choice.step, tensors=names))
         return cls(tuple(steps))
 
     def apply(self, model: Model, context: Context) -> Model:
-        """What the steps give, one after the other."""
+        """What the steps give, one after the other. For steps of our own kernels: nothing here keeps a crash apart."""
         for step in self.steps:
             try:
                 model = step.apply(model, context)
@@ -62,15 +75,25 @@ class Recipe:
         return model
 
     def as_json(self) -> list[dict[str, Any]]:
-        """One object a step: its options that are not the defaults."""
-        plain = asdict(QuantizeWeights())
-        return [{k: v for k, v in asdict(step).items() if v != plain[k]} for step in self.steps]
+        """One object a step: the loader's name and its options that are not the defaults."""
+        return [{"loader": step.name, "options": _changed(step)} for step in self.steps]
+
+
+def _changed(step: Any) -> dict[str, Any]:
+    plain = asdict(type(step)())
+    return {name: value for name, value in asdict(step).items() if value != plain[name]}
+
+
+def loaders(steps: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Names that a config must import for the steps of `Recipe.as_json`."""
+    return [str(step["loader"]) for step in steps]
 
 
 def sources(steps: Iterable[Mapping[str, Any]]) -> list[str]:
     """`Recipe.as_json` as Python calls, for a config."""
     return [
-        f"quantize_weights({', '.join(f'{name}={_literal(value)}' for name, value in step.items())})" for step in steps
+        f"{step['loader']}({', '.join(f'{name}={_literal(value)}' for name, value in step['options'].items())})"
+        for step in steps
     ]
 
 

@@ -10,14 +10,17 @@ from typing import Protocol
 
 import numpy as np
 
+from ...errors import MbundleError
 from ...graph.model import Model
 from ..base import Context
 from ..verify.agreement import Agreement
 from ..verify.baseline import Baseline
 from ..verify.compare import Array, compare
 from ..verify.measured import Measured
+from ..verify.metric import Metric
 from ..verify.samples import left_of, load
 from ..verify.session import Runner
+from .clock import Clock
 
 FEW = 2
 """Samples for a sensitivity, spread over all."""
@@ -50,21 +53,35 @@ class Trials:
                     whole[index] += _squares(a.astype(np.float64))
             return candidate.model.nbytes, float(np.nan_to_num((off / whole).max(), nan=np.inf))
 
-    def accuracy(self, recipe: Recipe) -> tuple[int, float]:
+    def of_recipe(self, recipe: Recipe) -> tuple[int, float]:
         """(bytes, golden metric) on all samples. A result that is broken or too far off has -inf."""
         with self._made(recipe) as candidate:
-            runner = Runner(candidate.model, fast=True)
-            metric = self._context.metric
-            pairs = self._pairs(runner)
-            if metric is None:
-                found = compare(self._names, pairs, self._samples.probabilities)
-                return candidate.model.nbytes, found.cosine if self._sound(found) else float("-inf")
-            with Measured(metric, self._samples, self._model.signature) as measured:
-                found = compare(self._names, measured.seen(pairs), self._samples.probabilities)
-                return candidate.model.nbytes, measured.value() if self._sound(found) else float("-inf")
+            return candidate.model.nbytes, self.accuracy(candidate.model)
+
+    def accuracy(self, model: Model) -> float:
+        """The golden metric on all samples; -inf for a model that is broken, too far off or does not run."""
+        try:
+            pairs = self._pairs(Runner(model, fast=True))
+            return self._measured(pairs, self._context.metric)
+        except MbundleError:
+            raise
+        except Exception:  # onnxruntime's own: what cannot be run is no candidate
+            return float("-inf")
+
+    def _measured(self, pairs: Iterator[tuple[list[Array], list[Array]]], metric: Metric | None) -> float:
+        if metric is None:
+            found = compare(self._names, pairs, self._samples.probabilities)
+            return found.cosine if self._sound(found) else float("-inf")
+        with Measured(metric, self._samples, self._model.signature) as measured:
+            found = compare(self._names, measured.seen(pairs), self._samples.probabilities)
+            return measured.value() if self._sound(found) else float("-inf")
 
     def _sound(self, found: Agreement) -> bool:
         return not found.broken and found.cosine >= self._cosine
+
+    def clock(self, source: Model) -> Clock:
+        """For the latency, on one of the few samples."""
+        return Clock(source, self._names, self._few[0][0])
 
     def _pairs(self, runner: Runner) -> Iterator[tuple[list[Array], list[Array]]]:
         for inputs, expected in load(self._samples, self._model.signature):

@@ -18,5 +18,5 @@ class Baseline:
     probabilities: frozenset[str] = frozenset()
     """Outputs whose range is [0, 1] by the way they are made."""
     note: str = ""
-    generated: bool = False
-    """Whether the inputs are made up, for want of golden ones."""
+    given: bool = False
+    """Whether the inputs are the golden set's, and not made up."""

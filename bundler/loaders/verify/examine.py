@@ -9,6 +9,7 @@ from ...graph.gates import check
 from ...graph.model import Model
 from .agreement import Agreement
 from .baseline import Baseline
+from .cache import plain, stored
 from .compare import Array, compare
 from .feeds import first_line
 from .measured import Measured
@@ -51,7 +52,7 @@ def _pairs(
     runner = Runner(model, fast=fast)
     for inputs, expected in load(baseline, model.signature):
         try:
-            found = runner.run_for(outputs, inputs)
+            found = runner.run_for(outputs, stored(inputs, model.signature.inputs))
         except Exception as error:
             raise _Fails(f"the result fails where the source runs: {first_line(error)}") from error
-        yield expected, found
+        yield expected, plain(outputs, found, expected)

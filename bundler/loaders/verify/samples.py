@@ -19,6 +19,7 @@ from ...errors import printable
 from ...graph.model import Model, Signature
 from .archive import Writer
 from .baseline import Baseline
+from .cache import stored
 from .domains import Domains
 from .feeds import INTEGERS, Array, CannotFeed, Feeds, feeds, first_line
 from .given import Given, given
@@ -48,7 +49,7 @@ def record(model: Model, path: str, golden: Given, whole: bool = False) -> Basel
     except CannotFeed as reason:
         return Baseline("", note=str(reason))
     probabilities = Probabilities(_skeleton(model).graph).names()
-    return Baseline(path, tuple(names), runner.names, count, probabilities, generated=not golden)
+    return Baseline(path, tuple(names), runner.names, count, probabilities, given=bool(golden))
 
 
 def _written(runs: Iterator[tuple[Feeds, list[Array]]], path: str, inputs: list[str]) -> tuple[int, list[str]]:
@@ -92,7 +93,8 @@ def _prepared(model: Model, golden: Given, most: int | None) -> tuple[Runner, It
 
 def _runs(runner: Runner, samples: Iterator[Feeds], model: Model) -> Iterator[tuple[Feeds, list[Array]]]:
     wanted = [port.name for port in model.signature.inputs]
-    for sample in samples:
+    for given_sample in samples:
+        sample = stored(given_sample, model.signature.inputs)
         try:
             outputs = runner.run({name: sample[name] for name in wanted})
         except Exception as error:

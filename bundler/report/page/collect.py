@@ -109,8 +109,7 @@ def _variant(
 
 def _compressed(variant: Variant, manifest: Manifest) -> dict[str, int]:
     """Encoding -> bytes on the wire, where at least one file of the variant has a twin; others count as they are."""
-    files = {variant.graph.file: variant.graph.nbytes}
-    files |= {chunk.file: chunk.nbytes for data in variant.data for chunk in data.chunks}
+    files = {ref.file: ref.nbytes for ref in variant.downloads}
     kinds = {kind for file in files for kind in manifest.encodings.get(file, {})}
     return {
         kind: sum(manifest.encodings.get(file, {}).get(kind, nbytes) for file, nbytes in files.items())

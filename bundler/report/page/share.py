@@ -16,10 +16,10 @@ def shared(manifest: Manifest) -> list[dict[str, Any]]:
             users.setdefault(asset.ref.file, {})[entry] = None
             kinds[asset.ref.file] = "asset"
         for variant in held.variants:
-            chunks = [chunk.file for data in variant.data for chunk in data.chunks]
-            for file, kind in [(variant.graph.file, "graph"), *((chunk, "weights") for chunk in chunks)]:
+            graphs = {variant.graph.file, *(ref.file for ref in variant.graphs)}
+            for file in (variant.graph.file, *(ref.file for ref in variant.downloads)):
                 users.setdefault(file, {})[f"{entry}/{variant.name}"] = None
-                kinds[file] = kind
+                kinds[file] = "graph" if file in graphs else "weights"
     rows = sorted(manifest.files().values(), key=lambda ref: (-ref.nbytes, ref.file))
     return [
         {

@@ -42,10 +42,11 @@ def _rows(variant: Variant, found: Anatomy) -> Iterator[dict[str, Any]]:
             for index, nbytes in _cut(part, starts[part.path]):
                 covered += nbytes
                 yield _row(part, nbytes, chunks[part.path][index].file)
-    structure = variant.graph.nbytes - inside
+    graphs = sum(ref.nbytes for ref in variant.graphs)
+    structure = graphs - inside
     if structure > 0:
         yield _other("nodes and names", structure, INSIDE)
-    rest = variant.measured.nbytes - variant.graph.nbytes - covered
+    rest = variant.measured.nbytes - graphs - covered
     if rest > 0:
         yield _other("alignment", rest, "")
 

@@ -1,0 +1,1 @@
+"""Imported by export_checkpoint.py only, in the Python that has torch. Nothing of mbundle is there."""

@@ -1,0 +1,95 @@
+"""By optimum, which knows how each architecture is fed and what of it is a cache of past tokens."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from .compare import difference, run_torch, worse
+from .request import Pipe, Refused, Request
+from .tasks import read_config
+
+
+def refuses(request: Request, task: str) -> str:
+    """Why optimum cannot export this; "" if it can."""
+    try:
+        import optimum.exporters.onnx.model_configs  # noqa: F401  # registers what it can export
+        from optimum.exporters.tasks import TasksManager
+    except ImportError as error:
+        return f"optimum-onnx is not there ({error})"
+    kind = read_config(request).model_type
+    try:
+        known = TasksManager.get_supported_tasks_for_model_type(kind, "onnx", library_name="transformers")
+    except KeyError:
+        return f"optimum does not know {kind}"
+    plain = TasksManager.map_from_synonym(task)
+    if plain in known or task in known:
+        return ""
+    if request["exporter"] == "auto" and request["task"] == "auto":
+        return f"optimum does not export {kind} for {task}"
+    raise Refused("task", f"optimum exports {kind} for {', '.join(sorted(known))}, not for {task}")
+
+
+def by_optimum(request: Request, task: str, pipe: Pipe) -> dict[str, Any]:
+    import torch
+    from optimum.exporters.onnx import onnx_export_from_model
+    from optimum.exporters.tasks import TasksManager
+
+    pipe.say(progress="loading the checkpoint")
+    task = TasksManager.map_from_synonym(task)
+    folder, out = request["folder"], request["out"]
+    where = {"framework": "pt", "library_name": "transformers", "local_files_only": True, "torch_dtype": torch.float32}
+    model = TasksManager.get_model_from_task(task, folder, **where).eval()
+    kind = model.config.model_type
+    known = TasksManager.get_supported_tasks_for_model_type(kind, "onnx", library_name="transformers")
+    if request["task"] == "auto" and f"{task}-with-past" in known:
+        task = f"{task}-with-past"
+    if getattr(model.config, "use_cache", None) is not None:
+        model.config.use_cache = task.endswith("-with-past")
+    if task == "text-classification" and getattr(model.config, "pad_token_id", None) is None:
+        model.config.pad_token_id = 0
+    pipe.say(progress=f"exporting for {task}")
+    onnx_export_from_model(model=model, output=out, task=task, do_validation=False)
+    pipe.say(progress="comparing with torch")
+    config = _onnx_config(model, task)
+    parts = sorted(name for name in os.listdir(out) if name.endswith(".onnx"))
+    compared = _compared_by(config, model, os.path.join(out, parts[0])) if len(parts) == 1 else None
+    return {"parts": parts, "task": task, "exporter": "optimum", "why": "", "compared": compared}
+
+
+def _onnx_config(model: Any, task: str) -> Any:
+    from optimum.exporters.tasks import TasksManager
+
+    plain = task.removesuffix("-with-past")
+    make = TasksManager.get_exporter_config_constructor(
+        exporter="onnx", model=model, task=plain, library_name="transformers"
+    )
+    past = {"use_past": True, "use_past_in_inputs": True} if task.endswith("-with-past") else {}
+    return make(model.config, **past)
+
+
+def _compared_by(config: Any, model: Any, path: str) -> dict[str, Any]:
+    """Two runs of both on made-up inputs of another shape than the trace had."""
+    found: dict[str, Any] = {}
+    for batch, length in ((1, 7), (3, 24)):
+        made = config.generate_dummy_inputs(framework="pt", batch_size=batch, sequence_length=length)
+        inputs = config.rename_ambiguous_inputs(made)
+        with config.patch_model_for_export(model):
+            expected = _flat(config, run_torch(model, inputs), "present")
+        feeds = _flat(config, inputs, "past_key_values")
+        worse(found, difference(path, feeds, expected, config.torch_to_onnx_output_map))
+    return found
+
+
+def _flat(config: Any, values: dict[str, Any], side: str) -> dict[str, Any]:
+    """Numpy arrays under the names of the ONNX file. `side`: what it calls the past, "past_key_values" where it goes in
+    and "present" where it comes out; torch has one name for both."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if hasattr(value, "detach"):
+            flat[name] = value.detach().numpy()
+        elif name == "past_key_values" and value is not None:
+            pairs = value.to_legacy_cache() if hasattr(value, "to_legacy_cache") else value
+            named = config.flatten_output_collection_property(side, pairs)
+            flat |= {key: tensor.detach().numpy() for key, tensor in named.items()}
+    return flat

@@ -1,0 +1,55 @@
+"""The exported model and the checkpoint in torch on the same inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .request import Refused
+
+
+def run_torch(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    import copy
+
+    import torch
+
+    with torch.inference_mode():
+        outputs = model(**copy.deepcopy(inputs))
+    return dict(outputs.items())
+
+
+def difference(path: str, feeds: dict[str, Any], expected: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """Output -> its largest error, relative to its largest magnitude, and its cosine similarity."""
+    import numpy as np
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    wanted = {port.name for port in session.get_inputs()}
+    outputs = [port.name for port in session.get_outputs()]
+    got = dict(zip(outputs, session.run(outputs, {k: v for k, v in feeds.items() if k in wanted}), strict=True))
+    found: dict[str, Any] = {}
+    renamed = {names.get(name, name): value for name, value in expected.items()}
+    for name in outputs:
+        if name not in renamed or renamed[name].dtype.kind != "f":
+            continue
+        left, right = renamed[name].astype(np.float64).ravel(), got[name].astype(np.float64).ravel()
+        if left.size != right.size:
+            raise Refused("differs", f"{name} has another shape than in torch")
+        scale = float(np.abs(left).max(initial=0.0)) or 1.0
+        norm = float(np.linalg.norm(left) * np.linalg.norm(right))
+        error = float(np.abs(left - right).max(initial=0.0)) / scale
+        cosine = float(left @ right) / norm if norm else float(np.array_equal(left, right))
+        found[name] = {
+            "maxError": error if np.isfinite(error) else 1e9,
+            "cosine": cosine if np.isfinite(cosine) else 0.0,
+        }
+    return found
+
+
+def worse(found: dict[str, Any], more: dict[str, Any]) -> None:
+    """The worse of two runs."""
+    for name, figures in more.items():
+        known = found.setdefault(name, figures)
+        known["maxError"] = max(known["maxError"], figures["maxError"])
+        known["cosine"] = min(known["cosine"], figures["cosine"])

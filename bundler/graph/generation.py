@@ -1,0 +1,79 @@
+"""Models that write one token after the other: recognised by the names that exporters give to their KV cache.
+
+Of optimum and onnxruntime-genai: `past_key_values.N.key` [batch, heads, past tokens, head] goes in, `present.N.key`
+comes out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from .dtypes import DTYPES
+from .model import Port, Signature
+
+_PAST = re.compile(r"past_key_values\.(\d+)\.(key|value)")
+_PRESENT = re.compile(r"present\.(\d+)\.(key|value)")
+_BITS = {kind.name: kind.bits for kind in DTYPES.values()}
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """`heads`: of keys and values, not of queries; `dtype`: of the cache; `cache`: (past input, present output) each.
+    `bytes_per_token`: what one more token adds to the cache. `words`, `end`: size of the vocabulary (0: not known), and
+    the tokens that end a text."""
+
+    layers: int
+    heads: int
+    head: int
+    dtype: str
+    bytes_per_token: int
+    cache: tuple[tuple[str, str], ...]
+    words: int = 0
+    end: tuple[int, ...] = field(default=())
+
+
+def present_of(past: str) -> str:
+    """Name of the output that continues the input `past`; "" for an input that is no cache."""
+    found = _PAST.fullmatch(past)
+    return f"present.{found[1]}.{found[2]}" if found else ""
+
+
+def is_cache(name: str) -> bool:
+    """Whether an input or output of this name is one of a KV cache."""
+    return bool(_PAST.fullmatch(name) or _PRESENT.fullmatch(name))
+
+
+def generation_of(signature: Signature, source: Signature, end: tuple[int, ...] = ()) -> Generation | None:
+    """None: no decoder with past, or one of another shape. `source`: before the cache was given another form."""
+    outputs = {port.name: port for port in signature.outputs}
+    past = [port for port in signature.inputs if present_of(port.name)]
+    if not past or not all(_grows(port, outputs.get(present_of(port.name))) for port in past):
+        return None
+    if "input_ids" not in {port.name for port in signature.inputs} or "logits" not in outputs:
+        return None
+    plain = {port.name: port for port in source.inputs}.get(past[0].name, past[0])
+    last = (outputs["logits"].shape or (0,))[-1]
+    return Generation(
+        len(past) // 2,
+        _size(past[0], 1),
+        _size(plain, 3),
+        past[0].dtype,
+        sum(_size(port, 1) * _size(port, 3) * _BITS[port.dtype] // 8 for port in past),
+        tuple((port.name, present_of(port.name)) for port in past),
+        last if isinstance(last, int) else 0,
+        end,
+    )
+
+
+def _size(port: Port, axis: int) -> int:
+    size = port.shape[axis] if port.shape else 0
+    return size if isinstance(size, int) else 0
+
+
+def _grows(past: Port, present: Port | None) -> bool:
+    """Whether they are [batch, heads, tokens, head] of one type, with tokens free."""
+    if present is None or past.shape is None or len(past.shape) != 4 or past.dtype not in _BITS:
+        return False
+    fixed = _size(past, 1) > 0 and _size(past, 3) > 0 and not isinstance(past.shape[2], int)
+    return fixed and present.dtype == past.dtype
