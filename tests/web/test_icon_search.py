@@ -29,14 +29,6 @@ HARD = ("", "  two\twords\n", "naïve CAFÉ Ünïcödé e\u0301", "日本語 テ
 HARDER = ("don't", "ﬁ ß İ", "\u200bzero\u00adwidth", "[CLS] [MASK]", "a" * 300, "much too long " * 60, "a\x00b")
 
 
-@pytest.fixture(scope="module")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = icons.make(tmp_path_factory.mktemp("icon-search") / "app")
-    run(folder, [".venv/bin/mbundle", "init", "--template", "vite"])
-    run(folder, ["npx", "vite", "build"])
-    return folder / "dist"
-
-
 def run(folder: Path, command: list[str], status: int = 0) -> str:
     done = subprocess.run(command, cwd=folder, env=plugins.environment(), capture_output=True, text=True, timeout=900)
     assert done.returncode == status, done.stdout + done.stderr
@@ -54,7 +46,16 @@ def test_the_page_reads_texts_as_the_model_was_trained_on() -> None:
     assert [line for line, a, b in zip(lines, found, wanted, strict=True) if a != b] == []
 
 
-def test_from_the_first_visit_to_one_without_a_network(dist: Path, chromium: Browser) -> None:
+def test_the_app_as_it_is_deployed(tmp_path: Path, chromium: Browser) -> None:
+    """One test, since workers of a parallel run would each build it."""
+    folder = icons.make(tmp_path / "app")
+    run(folder, [".venv/bin/mbundle", "init", "--template", "vite"])
+    run(folder, ["npx", "vite", "build"])
+    from_the_first_visit_to_one_without_a_network(folder / "dist", chromium)
+    a_model_that_does_not_come_is_told_and_plain_words_work(folder / "dist", chromium)
+
+
+def from_the_first_visit_to_one_without_a_network(dist: Path, chromium: Browser) -> None:
     with ExitStack() as online:
         site = online.enter_context(serving(site_of(dist)))
         context = chromium.new_context(viewport={"width": 1280, "height": 800})
@@ -90,7 +91,7 @@ def test_from_the_first_visit_to_one_without_a_network(dist: Path, chromium: Bro
     context.close()
 
 
-def test_a_model_that_does_not_come_is_told_and_plain_words_work(dist: Path, chromium: Browser) -> None:
+def a_model_that_does_not_come_is_told_and_plain_words_work(dist: Path, chromium: Browser) -> None:
     with serving(site_of(dist)) as site:
         site.fail(r"/models/assets/.*\.bin$", lambda handler, _: Handler.answer(handler, 404, b"gone"))
         page = chromium.new_page()
