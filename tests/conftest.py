@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from .chains import Bench
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 from bundler import cli
 
 from .cli import Ran, Within
+
+# The same examples in every run, so that a change is blamed for what it did; MBUNDLE_EXPLORE=1 looks for new ones.
+settings.register_profile("same", derandomize=not os.environ.get("MBUNDLE_EXPLORE"))
+settings.load_profile("same")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import onnx
 
 from fixtures import models
 
@@ -18,7 +19,7 @@ X = {"x": models.noise(1, 2, 64)}
 
 def change(path: Path, seed: int) -> None:
     """Another last layer."""
-    model = models.onnx.load(path)
+    model = onnx.load(path)
     model.graph.initializer[6].CopyFrom(models.tensor("w3", models.noise(seed, 64, 64)))
     models.save(model, path)
 
