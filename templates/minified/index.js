@@ -1,1 +1,1 @@
-import{makeEntry as r}from"./api.js";export{MbundleError,app,cacheInfo,clearCache,persist,setBase}from"./api.js";export const entry=e=>r({...e,canStartWorker:async()=>(await(import("./worker-check.js"))).canStartWorker()},()=>import("./remote.js"));
+import{makeEntry as r}from"./api.js";export{MbundleError,app,cacheInfo,clearCache,persist,setBase}from"./api.js";export const entry=e=>r({...e,canStartWorker:async()=>(await(import("./worker-check.js"))).canStartWorker()},()=>import("./remote.js"),()=>import("./assets.js"));

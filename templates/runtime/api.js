@@ -12,9 +12,10 @@ export { cacheInfo, clearCache, persist } from "./upkeep.js";
 /**
  * @param {import("./types.d.ts").Spec} spec
  * @param {() => Promise<{loadRemote: typeof loadEntry}>} remote the module that loads in a worker
+ * @param {() => Promise<typeof import("./assets.js")>} files the module for assets
  * @returns {import("./types.d.ts").Entry<any>}
  */
-export const makeEntry = (spec, remote) => {
+export const makeEntry = (spec, remote, files) => {
   return {
     name: spec.name,
     load: (options = {}) => advised(options.worker ? remote().then(({ loadRemote }) => loadRemote(spec, options)) : loadEntry(spec, options), spec.name),
@@ -23,7 +24,7 @@ export const makeEntry = (spec, remote) => {
       await idle();
       await advised(preloadEntry(spec, { ...options, priority: -1 }), spec.name);
     },
-    assets: (options = {}) => advised(import("./assets.js").then(({ assetsOf }) => assetsOf(spec, options)), spec.name),
+    assets: (options = {}) => advised(files().then(({ assetsOf }) => assetsOf(spec, options)), spec.name),
   };
 };
 

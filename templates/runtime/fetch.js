@@ -8,6 +8,8 @@ const IDLE_MS = 10_000; // without a byte, and once more: a slow network is not 
 /** When the last byte of any file came, on performance.now()'s clock: a slow network may bring one file after the other. */
 let heard = 0;
 
+const beat = () => void (heard = performance.now());
+
 /** How long no download has brought anything, in ms. */
 export const silence = () => performance.now() - heard;
 const BASE_DELAY_MS = 300;
@@ -77,9 +79,9 @@ async function attemptOnce(job, state) {
   const idle = watchIdle(job.signal);
   try {
     const response = await fetch(job.url, requestOf(job, state, idle.signal));
-    idle.beat();
+    beat();
     await accept(response, job, state);
-    await drain(response, job, state, idle.beat);
+    await drain(response, job, state);
   } catch (error) {
     throw idle.expired ? new MbundleError("timeout", `No byte of ${job.file} came for ${IDLE_MS / 1000} s.`, { file: job.file }) : named(error, job.file);
   } finally {
@@ -135,8 +137,8 @@ function wrongSize(file, got, want, head) {
   return new MbundleError("size", `${file} has ${got} bytes${zipped}, not ${want}.`, { file });
 }
 
-/** @param {Response} response @param {Job} job @param {State} state @param {() => void} beat */
-async function drain(response, { file, target, onBytes }, state, beat) {
+/** @param {Response} response @param {Job} job @param {State} state */
+async function drain(response, { file, target, onBytes }, state) {
   if (!response.body) throw new MbundleError("network", `The answer for ${file} has no body.`, { file });
   for await (const part of parts(response.body)) {
     beat();
@@ -197,9 +199,6 @@ function watchIdle(outer) {
   const watch = {
     signal: controller.signal,
     expired: false,
-    beat() {
-      heard = performance.now();
-    },
     stop() {
       clearTimeout(timer);
       outer.removeEventListener("abort", stop);

@@ -1,5 +1,5 @@
 // What the generated modules import. Apart from api.js, so that the worker, which runs all the rest too, does not name
-// itself: a bundler would go round in a circle. What few pages need is imported when it is asked for.
+// itself: a bundler would go round in a circle, and Vite's cannot make a worker of what imports a module later in vain. What few pages need is imported when it is asked for.
 
 import { makeEntry } from "./api.js";
 
@@ -9,4 +9,4 @@ export { MbundleError, app, cacheInfo, clearCache, persist, setBase } from "./ap
  * @param {import("./types.d.ts").Spec} spec
  * @returns {import("./types.d.ts").Entry<any>}
  */
-export const entry = (spec) => makeEntry({ ...spec, canStartWorker: async () => (await import("./worker-check.js")).canStartWorker() }, () => import("./remote.js"));
+export const entry = (spec) => makeEntry({ ...spec, canStartWorker: async () => (await import("./worker-check.js")).canStartWorker() }, () => import("./remote.js"), () => import("./assets.js"));

@@ -78,7 +78,7 @@ async function begin(ort, spec) {
   told = true;
   const starting = smallest(ort);
   // Its wasm shares a slow network with the weights.
-  while (!(await within(START_MS, starting))) if (silence() >= START_MS) throw new Error(`it did not answer for ${START_MS / 1000} s`);
+  while (!(await within(START_MS, starting))) if (silence() >= START_MS) throw new Error("it does not answer");
 }
 
 /** @param {Ort} ort */
