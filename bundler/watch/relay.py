@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import os
 import threading
-import time
 from collections.abc import Iterator
 
 import orjson
@@ -24,6 +23,7 @@ _LOOK = 0.1
 """Seconds between two looks at the journal."""
 _MOST = 1 << 20
 """Bytes of a journal; the next build begins it anew."""
+_ENDS = (ModelUpdate, BuildUnchanged, Failed)
 
 
 class Relay:
@@ -35,19 +35,24 @@ class Relay:
         self._stats = os.path.join(root, WORK_FOLDER, "stats.json")
         self._lock: int | None = None
         self._out: int | None = None
+        self._last: Event | None = None
+        """How the last build ended."""
 
     def lead(self) -> bool:
         """Whether this process is the one that builds. Where there can be no lock, everybody does."""
         try:
             os.makedirs(self._folder, exist_ok=True)
             self._lock = lock_folder(self._folder)
-            if self._lock is None:
-                return False
-            self._out = os.open(self._journal, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_TRUNC, 0o644)
-            self._write({"type": "watching", "pid": os.getpid()})
         except (OSError, NoLocks):
-            pass
-        return True
+            return True
+        return self._lock is not None
+
+    def begin(self) -> None:
+        """A journal of one's own, for those who come; only for who leads."""
+        with contextlib.suppress(OSError):
+            if self._lock is not None:
+                self._out = os.open(self._journal, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
+                self._restart()
 
     def tell(self, event: Event) -> None:
         """Leaves it for those who follow."""
@@ -55,8 +60,10 @@ class Relay:
             return
         with contextlib.suppress(OSError):
             if isinstance(event, BuildStart) and os.fstat(self._out).st_size > _MOST:
-                os.ftruncate(self._out, 0)
+                self._restart()
             self._write(event.as_json())
+        if isinstance(event, _ENDS):
+            self._last = event
 
     def close(self) -> None:
         for descriptor in (self._out, self._lock):
@@ -65,12 +72,13 @@ class Relay:
         self._out = self._lock = None
 
     def follow(self, stop: threading.Event) -> Iterator[Event]:
-        """What the other tells, from how its last build ended on, until `stop` is set or it has ended and `lead`
-        succeeds."""
+        """What the other tells, from how its last build ended on, to its last word; ends when `stop` is set, or when it
+        has ended and `lead` succeeds."""
         lines = _Tail(self._journal)
         yield from _standing(self._parsed(lines.read()))
-        while not stop.is_set() and not self.lead():
-            time.sleep(_LOOK)
+        led = False
+        while not led and not stop.wait(_LOOK):
+            led = self.lead()
             yield from self._parsed(lines.read())
 
     @property
@@ -79,6 +87,14 @@ class Relay:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError), open(self._journal, "rb") as file:
             return int(orjson.loads(file.readline())["pid"])
         return None
+
+    def _restart(self) -> None:
+        """From the start; who has not read to the end yet misses no more than what is standing."""
+        assert self._out is not None
+        os.ftruncate(self._out, 0)
+        self._write({"type": "watching", "pid": os.getpid()})
+        if self._last is not None:
+            self._write(self._last.as_json())
 
     def _write(self, told: dict[str, object]) -> None:
         assert self._out is not None
@@ -98,7 +114,7 @@ def _standing(events: Iterator[Event]) -> list[Event]:
     for event in events:
         if isinstance(event, BuildStart):
             begun = event
-        elif isinstance(event, ModelUpdate | BuildUnchanged | Failed):
+        elif isinstance(event, _ENDS):
             last, begun = event, None
     return [event for event in (last, begun) if event is not None]
 

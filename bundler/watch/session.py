@@ -70,6 +70,7 @@ def watch(config_path: str, options: WatchOptions, emit: Callable[[Event], None]
             if stop.is_set():
                 return
             options.told(f"{other} has ended: this one goes on")
+        relay.begin()
         _Session(config_path, options, _both(relay.tell, emit), stop).run()
     finally:
         relay.close()
