@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Playwright, sync_playwright
+from playwright.sync_api import Page, Playwright, sync_playwright
 
 from .build import Figure
 from .load_server import Mounts, serving
@@ -103,24 +103,42 @@ class Bench:
             shutil.rmtree(folder, ignore_errors=True)
 
     def visit(self, profile: Path, model: str, way: Way, visits: Visits) -> None:
-        context = self.playwright.chromium.launch_persistent_context(
-            profile, executable_path="/usr/bin/chromium", args=ARGS
-        )
-        try:
-            page = context.new_page()
-            page.goto(f"{self.origin}/page/index.html")
-            page.wait_for_timeout(500)
-            idle = tree_pss(str(profile))
-            before = self.mounts.sent
-            with peak_of(str(profile)) as peak:
-                got = page.evaluate(MEASURE, [way.way, options(model, way)])
-            visits.sent.append(self.mounts.sent - before)
-            visits.peak.append(peak[0] - idle)
+        given = [way.way, options(model, way)]
+        with visited(self.playwright, str(profile), self.origin, self.mounts, MEASURE, given) as seen:
+            visits.sent.append(seen.sent)
+            visits.peak.append(seen.peak)
             for name in ("session", "first", "longest"):
-                getattr(visits, name).append(got[name])
-            page.wait_for_timeout(2000 if not way.warm else 0)  # what is stored is stored behind the session
-        finally:
-            context.close()
+                getattr(visits, name).append(seen.got[name])
+            seen.page.wait_for_timeout(2000 if not way.warm else 0)  # what is stored is stored behind the session
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Of one visit. `got`: what the script gave; `sent`: bytes of the server; `peak`: bytes of the whole browser over
+    what it held with an empty page."""
+
+    page: Page
+    got: dict[str, Any]
+    sent: int
+    peak: int
+
+
+@contextlib.contextmanager
+def visited(
+    playwright: Playwright, profile: str, origin: str, mounts: Mounts, script: str, given: list[Any]
+) -> Iterator[Seen]:
+    """Runs `script` in a new page of the browser with that profile, which is closed after the block."""
+    context = playwright.chromium.launch_persistent_context(profile, executable_path="/usr/bin/chromium", args=ARGS)
+    try:
+        page = context.new_page()
+        page.goto(f"{origin}/page/index.html")
+        page.wait_for_timeout(500)
+        idle, before = tree_pss(profile), mounts.sent
+        with peak_of(profile) as peak:
+            got = page.evaluate(script, given)
+        yield Seen(page, got, mounts.sent - before, peak[0] - idle)
+    finally:
+        context.close()
 
 
 MEASURE = "async ([way, options]) => (await import('/page/ways.js')).measure(way, options)"

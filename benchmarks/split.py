@@ -23,9 +23,9 @@ from playwright.sync_api import Playwright, sync_playwright
 from fixtures import minilm, models
 
 from .build import Figure
-from .load import ARGS, MB, ROOT, SLOW, environment, peak_of
+from .load import MB, ROOT, SLOW, environment, visited
 from .load_server import Mounts, serving
-from .processes import python, tree_pss
+from .processes import python
 
 EARLY = "/encoder.layer.2.output.LayerNorm"
 """What the third of six layers gives, as an output of its own."""
@@ -122,24 +122,14 @@ class Bench:
         return found
 
     def visit(self, profile: str, way: Way, visits: Visits) -> None:
-        context = self.playwright.chromium.launch_persistent_context(
-            profile, executable_path="/usr/bin/chromium", args=ARGS
-        )
-        try:
-            page = context.new_page()
-            page.goto(f"{self.origin}/page/index.html")
-            page.wait_for_timeout(500)
-            idle, before = tree_pss(profile), self.mounts.sent
-            with peak_of(profile) as peak:
-                got = page.evaluate(MEASURE, [way.entry, way.options, way.times])
-            visits.sent.append(self.mounts.sent - before)
-            visits.peak.append(peak[0] - idle)
-            visits.loaded.append(got.get("loaded", 0.0))
-            visits.first.append(got.get("first", 0.0))
-            visits.values = got.get("values", [])
-            page.wait_for_timeout(3000 if way.warm else 0)  # what is stored is stored behind the session
-        finally:
-            context.close()
+        given = [way.entry, way.options, way.times]
+        with visited(self.playwright, profile, self.origin, self.mounts, MEASURE, given) as seen:
+            visits.sent.append(seen.sent)
+            visits.peak.append(seen.peak)
+            visits.loaded.append(seen.got.get("loaded", 0.0))
+            visits.first.append(seen.got.get("first", 0.0))
+            visits.values = seen.got.get("values", [])
+            seen.page.wait_for_timeout(3000 if way.warm else 0)  # what is stored is stored behind the session
 
 
 def show(network: str, found: dict[str, Visits]) -> None:

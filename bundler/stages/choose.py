@@ -38,10 +38,10 @@ class Judged:
         return facts | {"chosen": self.name == chosen}
 
 
-def choose(job: Job, built: Mapping[str, BuiltEntry], references: Mapping[str, Reference]) -> tuple[BuiltEntry, ...]:
+def choose(job: Job, built: Mapping[str, BuiltEntry]) -> tuple[BuiltEntry, ...]:
     """One for each entry of the config, in its order. StepError MB359 where no candidate passes."""
     return tuple(
-        _chosen(job, entry, [built[one.name] for one in entry.candidates], references[entry.candidates[0].name])
+        _chosen(job, entry, [built[one.name] for one in entry.candidates], job.references[entry.candidates[0].name])
         if entry.candidates
         else built[entry.name]
         for entry in job.declared.entries

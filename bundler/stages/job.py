@@ -55,7 +55,7 @@ class Job:
         """Of the entries that failed so far."""
         self.met: dict[str, fingerprint.Fingerprint | None] = {}
         """Source files as they were when the build first met them."""
-        self.references: list[Reference] = []
+        self.references: dict[str, Reference] = {}
         """Of each entry; a build that fails may leave one at work."""
 
     def __enter__(self) -> Job:
@@ -78,7 +78,7 @@ class Job:
         self._exit.close()
 
     def _settle(self) -> None:
-        for reference in self.references:
+        for reference in self.references.values():
             reference.settle(self._end_children)
 
     def _end_children(self) -> None:

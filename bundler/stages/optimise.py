@@ -20,16 +20,14 @@ from .job import Job
 def run_loaders(job: Job, sources: Mapping[str, ReadResult]) -> tuple[BuiltEntry, ...]:
     """In the order of the config. Raises one error with the problems of every entry that failed, here or before."""
     readable = [entry for entry in job.config.entries if entry.name in sources]
-    references: dict[str, Reference] = {}
-    built = job.gather(readable, lambda entry: _optimise(job, entry, sources[entry.name], references))
+    built = job.gather(readable, lambda entry: _optimise(job, entry, sources[entry.name]))
     if job.errors:
         raise merge(job.errors)
-    return choose(job, built, references)
+    return choose(job, built)
 
 
-def _optimise(job: Job, entry: EntrySpec, source: ReadResult, references: dict[str, Reference]) -> BuiltEntry:
-    references[entry.name] = reference = Reference(entry, source.model, _workshop(job, NoCache()))
-    job.references.append(reference)
+def _optimise(job: Job, entry: EntrySpec, source: ReadResult) -> BuiltEntry:
+    job.references[entry.name] = reference = Reference(entry, source.model, _workshop(job, NoCache()))
     variants = tuple(_variant(job, entry, spec, source, reference) for spec in entry.variants)
     _check_ports(entry, variants)
     export = job.exports.get(entry.name)

@@ -55,34 +55,26 @@ def gemm(node: Any, view: Coupling) -> None:
 
 
 def conv(node: Any, view: Coupling) -> None:
-    """Conv and FusedConv; with groups, whole groups go."""
-    value, weight, out = node.input[0], node.input[1], node.output[0]
-    groups = attribute(node, "group", 1)
-    view.tie(value, 0, out, 0)
-    for name in (value, weight, out):
-        view.pin(name, *range(SPATIAL, view.rank(name)))
-    if groups == 1:
-        view.tie(value, 1, weight, 1)
-        view.tie(weight, 0, out, 1)
-        view.contracts(node, "conv", value, 1, weight, 1)
-    else:
-        view.pin(weight, 1)
-        whole = view.elements.fresh(groups)
-        for places in (view.places(value, 1), view.places(weight, 0), view.places(out, 1)):
-            view.tie_blocks(whole, places)
-    _biased(node, view, out)
+    """Conv and FusedConv."""
+    _convolution(node, view, "conv", reads=1, makes=0)
 
 
 def deconv(node: Any, view: Coupling) -> None:
+    """ConvTranspose, whose weight has its axes the other way round."""
+    _convolution(node, view, "deconv", reads=0, makes=1)
+
+
+def _convolution(node: Any, view: Coupling, kind: str, *, reads: int, makes: int) -> None:
+    """`reads`, `makes`: the weight's axes of input and output channels. With groups, whole groups go."""
     value, weight, out = node.input[0], node.input[1], node.output[0]
     groups = attribute(node, "group", 1)
     view.tie(value, 0, out, 0)
     for name in (value, weight, out):
         view.pin(name, *range(SPATIAL, view.rank(name)))
     if groups == 1:
-        view.tie(value, 1, weight, 0)
-        view.tie(weight, 1, out, 1)
-        view.contracts(node, "deconv", value, 1, weight, 0)
+        view.tie(value, 1, weight, reads)
+        view.tie(weight, makes, out, 1)
+        view.contracts(node, kind, value, 1, weight, reads)
     else:
         view.pin(weight, 1)
         whole = view.elements.fresh(groups)
