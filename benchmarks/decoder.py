@@ -29,7 +29,7 @@ from fixtures import decoder
 from fixtures.decoder.native import Native
 
 from .build import Figure
-from .load import ARGS, PAGE, ROOT
+from .load import ARGS, PAGE, ROOT, peer
 from .load_server import Mounts, serving
 from .processes import python
 
@@ -186,11 +186,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--windows", type=int, default=24, help=f"of {WINDOW} held-out tokens")
-    parser.add_argument(
-        "--node-modules", type=Path, default=PAGE / "node_modules", help="with @huggingface/transformers"
-    )
     wish = parser.parse_args()
-    modules: Path = wish.node_modules
+    modules = peer()
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name) / "writer"
         variants = prepare(folder)
@@ -201,9 +198,7 @@ def main() -> int:
                 "/page/": PAGE,
                 "/models/": Path(name),
                 "/ort/": ROOT / "node_modules/onnxruntime-web/dist",
-                "/hf/": modules / "@huggingface/transformers/dist",
-                "/hf-ort/": modules / "onnxruntime-web/dist",
-                "/hf-common/": modules / "onnxruntime-common/dist/esm",
+                **modules,
             }
         )
         with serving(mounts) as origin:

@@ -155,6 +155,18 @@ def options(model: str, way: Way) -> dict[str, Any]:
     }
 
 
+def peer() -> dict[str, Path]:
+    """Where a page finds @huggingface/transformers and what it imports."""
+    modules = PAGE / "node_modules"
+    if not modules.is_dir():
+        raise SystemExit(f"@huggingface/transformers is not installed: run `npm ci` in {PAGE}.")
+    return {
+        "/hf/": modules / "@huggingface/transformers/dist",
+        "/hf-ort/": modules / "onnxruntime-web/dist",
+        "/hf-common/": modules / "onnxruntime-common/dist/esm",
+    }
+
+
 @contextlib.contextmanager
 def peak_of(profile: str) -> Iterator[list[int]]:
     """The largest sum of PSS (bytes) over the browser that runs on `profile`, filled in when the block ends."""
@@ -251,9 +263,7 @@ def main() -> int:
                 "/page/": PAGE,
                 "/models/": work / "models",
                 "/ort/": ROOT / "node_modules/onnxruntime-web/dist",
-                "/hf/": PAGE / "node_modules/@huggingface/transformers/dist",
-                "/hf-ort/": PAGE / "node_modules/onnxruntime-web/dist",
-                "/hf-common/": PAGE / "node_modules/onnxruntime-common/dist/esm",
+                **peer(),
             }
         )
         with serving(mounts) as origin:
