@@ -25,9 +25,27 @@ def by_dynamo(request: Request, task: str, pipe: Pipe, why: str) -> dict[str, An
     if hasattr(model.config, "use_cache"):
         model.config.use_cache = False
     inputs, axes = _example(model, 2, 16)
-    pipe.say(progress=f"exporting {name} by torch.onnx.export")
     path = os.path.join(request["out"], "model.onnx")
     outputs = [key for key, value in run_torch(model, inputs).items() if hasattr(value, "detach")]
+    tries = [_example(model, *size)[0] for size in ((1, 7), (3, 24))]
+    compared = exported(model, inputs, axes, tries, outputs, path, pipe)
+    return {"parts": ["model.onnx"], "task": task, "exporter": "dynamo", "why": why, "compared": compared}
+
+
+def exported(
+    model: Any,
+    inputs: dict[str, Any],
+    axes: dict[str, Any],
+    tries: list[dict[str, Any]],
+    outputs: list[str],
+    path: str,
+    pipe: Pipe,
+) -> dict[str, Any]:
+    """Writes the model to `path`, and says how far it is from torch on `tries`. `inputs`: an example of two rows at
+    least. `axes`: which of their dimensions may vary."""
+    import torch
+
+    pipe.say(progress=f"exporting {type(model).__name__} by torch.onnx.export")
     torch.onnx.export(
         model,
         kwargs=inputs,
@@ -41,11 +59,28 @@ def by_dynamo(request: Request, task: str, pipe: Pipe, why: str) -> dict[str, An
     )
     pipe.say(progress="comparing with torch")
     compared: dict[str, Any] = {}
-    for batch, length in ((1, 7), (3, 24)):
-        more, _ = _example(model, batch, length)
+    for more in tries:
         expected = {key: value.numpy() for key, value in run_torch(model, more).items() if key in outputs}
         worse(compared, difference(path, {k: v.numpy() for k, v in more.items()}, expected, {}))
-    return {"parts": ["model.onnx"], "task": task, "exporter": "dynamo", "why": why, "compared": compared}
+    return compared
+
+
+def named(student: Any, names: list[str]) -> Any:
+    """The module with its outputs by name, whatever it returns."""
+    import torch
+
+    from .matching import outputs_of
+
+    class Student(torch.nn.Module):  # type: ignore[misc]  # torch is not where mypy runs
+        def __init__(self) -> None:
+            super().__init__()
+            self.student = student
+
+        def forward(self, **feeds: Any) -> dict[str, Any]:
+            found = outputs_of(self.student, feeds, names)
+            return {name: found[name] for name in names}
+
+    return Student().eval()
 
 
 def _bytes(model: Any) -> int:
