@@ -169,7 +169,14 @@ def _answer(question: Mapping[str, Any], desk: Desk) -> None:
     os.replace(partial, question["answer"])
 
 
-_CODES = {"data": "MB361", "student": "MB362", "diverged": "MB363", "task": "MB352"}
+_CODES = {
+    "data": "MB361",
+    "student": "MB362",
+    "diverged": "MB363",
+    "task": "MB352",
+    "unknown": "MB352",
+    "export": "MB351",
+}
 
 
 def _refusal(refusal: Refused) -> Any:

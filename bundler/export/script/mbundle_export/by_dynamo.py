@@ -46,17 +46,21 @@ def exported(
     import torch
 
     pipe.say(progress=f"exporting {type(model).__name__} by torch.onnx.export")
-    torch.onnx.export(
-        model,
-        kwargs=inputs,
-        f=path,
-        dynamo=True,
-        external_data=_bytes(model) > 1_900_000_000,
-        input_names=list(inputs),
-        output_names=outputs,
-        dynamic_shapes=axes,
-        verbose=False,
-    )
+    try:
+        torch.onnx.export(
+            model,
+            kwargs=inputs,
+            f=path,
+            dynamo=True,
+            external_data=_bytes(model) > 1_900_000_000,
+            input_names=list(inputs),
+            output_names=outputs,
+            dynamic_shapes=axes,
+            verbose=False,
+        )
+    except torch.onnx.OnnxExporterError as error:  # which says three lines of how to report it before why
+        why = error.__cause__ or error
+        raise Refused("export", f"torch.onnx.export: {type(why).__name__}: {str(why).splitlines()[0]}") from error
     pipe.say(progress="comparing with torch")
     compared: dict[str, Any] = {}
     for more in tries:
@@ -65,8 +69,10 @@ def exported(
     return compared
 
 
-def named(student: Any, names: list[str]) -> Any:
+def named(student: Any, inputs: list[str], names: list[str]) -> Any:
     """The module with its outputs by name, whatever it returns."""
+    import inspect
+
     import torch
 
     from .matching import outputs_of
@@ -80,6 +86,11 @@ def named(student: Any, names: list[str]) -> Any:
             found = outputs_of(self.student, feeds, names)
             return {name: found[name] for name in names}
 
+    kinds = inspect.Parameter
+    fed = [kinds(name, kinds.POSITIONAL_OR_KEYWORD) for name in inputs]
+    Student.forward.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # torch looks the names up in it
+        [kinds("self", kinds.POSITIONAL_OR_KEYWORD), *fed]
+    )
     return Student().eval()
 
 

@@ -85,7 +85,7 @@ def _exported(request: Lesson, student: Any, names: list[str], feeds: Mapping[st
     moving = {name: {0: "batch_size"} | ({1: "sequence_length"} if _is_text(name, widths) else {}) for name in feeds}
     tries = [_bent(feeds, moving, *size) for size in ((1, 7), (3, 24))]
     path = os.path.join(request["out"], "model.onnx")
-    compared = exported(named(student, names), dict(feeds), moving, tries, names, path, pipe)
+    compared = exported(named(student, list(feeds), names), dict(feeds), moving, tries, names, path, pipe)
     return {"parts": ["model.onnx"], "exporter": "dynamo", "why": "", "compared": compared}
 
 

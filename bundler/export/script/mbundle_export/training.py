@@ -139,7 +139,8 @@ class Training:
         self._best = found["best"]
         torch.set_rng_state(found["chance"])
         progress = self.progress
-        pipe.say(line=f"goes on where it was broken off: epoch {progress.epoch + 1}, step {progress.step + 1}")
+        if progress.epoch < self.request["epochs"] and not progress.done:
+            pipe.say(line=f"goes on where it was broken off: epoch {progress.epoch + 1}, step {progress.step + 1}")
 
 
 def _rate(step: int, steps: int) -> float:
