@@ -3,9 +3,9 @@
 `python -m benchmarks.distill [--epochs 3] [--work FOLDER]`. It learns from Lucide's icon names and tags, pairs of them,
 and words of Python's own documentation. The 500 queries of the golden set are held out: no line that it learns from
 holds one of them, and they do not decide when to stop. Overlap: how many of a query's ten nearest icons are those that
-the teacher finds; hits: how often one of the ten is an icon that people gave this tag. Needs the checkpoint
-(`python -m fixtures.minilm`) and MBUNDLE_EXPORT_PYTHON; about ten minutes, almost all of them training. With --work the
-cache stays, and training that was broken off goes on.
+the teacher finds; hits: how often one of the ten is an icon that people gave this tag; time: of the teacher's, a median
+of runs in turn. Needs the checkpoint (`python -m fixtures.minilm`) and MBUNDLE_EXPORT_PYTHON; about ten minutes, almost
+all of them training. With --work the cache stays, and training that was broken off goes on.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from fixtures import minilm, safetensors
 from fixtures.encoder import Encoder
 from fixtures.overlap import QUERIES, TOP
 from tests.dist import assemble
-from tests.web.test_prune import session
+from tests.web.test_prune import ratio, session
 
 from .processes import python, wall
 
@@ -128,6 +128,13 @@ class Search:
         order: Array = np.argsort(-(vectors[:QUERIES] @ vectors[QUERIES:].T), axis=1, kind="stable")[:, :TOP]
         return order
 
+    def time(self, model: Path, teacher: Path) -> float:
+        """Of that of the teacher, for one short text, on one thread of native onnxruntime; runs in turn."""
+        feeds = {name: one[:1] for name, one in self._batches[0].items()}
+        runs = [session(path) for path in (model, teacher)]
+        mine, theirs = (lambda run=run: run.run(None, feeds) for run in runs)
+        return ratio(mine, theirs)
+
     def hits(self, nearest: Array) -> float:
         return float(np.mean([self._labelled[row, icons].any() for row, icons in enumerate(nearest)]))
 
@@ -169,19 +176,22 @@ def prepare(work: Path, epochs: int) -> None:
 def show(work: Path) -> None:
     stats = json.loads((work / ".mbundle/stats.json").read_bytes())
     search = Search()
-    rows: list[tuple[str, str, float, Array]] = []
+    rows: list[tuple[str, str, float, Path]] = []
     for entry in sorted(stats["entries"], key=lambda one: ("teacher", "student", "cut").index(one["name"])):
         for variant in entry["variants"]:
             name, label = entry["name"], variant["name"]
             model = assemble(work / "dist", work / "again" / name / label, name, label)
-            rows.append((name, label, variant["bytes"] / 1e6, search.nearest(model)))
+            rows.append((name, label, variant["bytes"] / 1e6, model))
             if name == "student" and label == "fp32":
                 print("\n".join(entry["notes"][:1]))
-    wanted = rows[0][3]
-    print(f"\n{'':24}{'MB':>8}{'overlap':>10}{'hits':>8}")
-    for name, label, size, nearest in rows:
+    teacher = rows[0][3]
+    wanted = search.nearest(teacher)
+    print(f"\n{'':24}{'MB':>8}{'overlap':>10}{'hits':>8}{'time':>8}")
+    for name, label, size, model in rows:
+        nearest = search.nearest(model)
         overlap = np.mean([len(set(a) & set(b)) / TOP for a, b in zip(nearest, wanted, strict=True)])
-        print(f"{name:9}{label.replace('-', ' '):15}{size:8.2f}{overlap:10.3f}{search.hits(nearest):8.3f}")
+        figures = f"{size:8.2f}{overlap:10.3f}{search.hits(nearest):8.3f}{search.time(model, teacher):8.2f}"
+        print(f"{name:9}{label.replace('-', ' '):15}{figures}")
 
 
 def main() -> int:

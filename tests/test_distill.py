@@ -181,7 +181,7 @@ def test_a_student_is_trained_broken_off_goes_on_and_ships(needed: None, twin: t
     assert re.search(r"distilled: [\d.]+ k of [\d.]+ k parameters, 2 epochs, of which the 1st was best", told)
     assert "epoch 2/50: loss " in told
 
-    own = 'source=distill("reader", student="student.py:make", data="golden.npz", epochs=3)'
+    own = 'source=distill("reader", student="student.py:make", data="golden.npz", epochs=3, learning_rate=0.01)'
     configure(broken, net=f"{candidates}, use=[quantize_weights(bits=8)]", own=own)
     entries = {one["name"]: one for one in run(broken, "build", "--json").ok().json["entries"]}
     assert sorted(asked(broken)) == ["distill", "probe", "probe", "probe"]
