@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bundler.cli import VERBS
-from bundler.measure.golden import accuracy
+from bundler.measure.goldenfile import accuracy
 from fixtures import minilm, real_models
 
 from . import dist
