@@ -143,6 +143,9 @@ class Golden(Declaration, kw_only=False):
     arrays of all samples, of the step's result, of the source, and of what both were fed."""
     at_least: float | None = None
     """A step whose result agrees less is rolled back, or fails the build (`on_regression`)."""
+    calibration: PathText | None = None
+    """An .npz of other inputs, in the form of the golden set's: what `quantize_weights(calibrate=True)` rounds with in
+    view, so that the golden set, which judges, shows how that carries over. None: the golden set itself."""
 
 
 class Budget(Declaration):

@@ -187,11 +187,12 @@ def _golden(entry: Part) -> GoldenSpec | None:
     metric = part.get("metric", _metric)
     own = not isinstance(metric, str)
     low = part.get("at_least", values.optional(values.number(-math.inf if own else -1, math.inf if own else 1)))
+    seen = part.get("calibration", values.optional(lambda value: _file(value, root))) or ""
     if not own:
-        return GoldenSpec(path, metric, low, inputs=files, inputs_where=own_inputs)
+        return GoldenSpec(path, metric, low, inputs=files, inputs_where=own_inputs, calibration=seen)
     where = f"{entry.entry}/golden"
     digest = digest_of_own(metric, where, part.reading)
-    return GoldenSpec(path, name_of(metric), low, where, digest, files, own_inputs)
+    return GoldenSpec(path, name_of(metric), low, where, digest, files, own_inputs, seen)
 
 
 def recorded_file(root: str, entry: str) -> str:

@@ -53,6 +53,8 @@ class GoldenSpec:
     inputs: tuple[str, ...] = ()
     """What `mbundle golden record` reads, if that is not `path`: absolute paths; for a function see `inputs_where`."""
     inputs_where: str = ""
+    calibration: str = ""
+    """Absolute path of an .npz; "": what is calibrated is so on `path`."""
 
 
 @dataclass(frozen=True, slots=True)
