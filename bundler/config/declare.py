@@ -146,6 +146,9 @@ class Golden(Declaration, kw_only=False):
     metrics: Mapping[str | Metric, float | None] | None = None
     """In place of `metric` and `at_least`, several: {top10_overlap: 0.95, hit_rate: 0.37, "top1": None}. The first
     judges the steps of a build; `mbundle golden check` judges, and tells, all of them. None: no bar."""
+    calibration: PathText | None = None
+    """An .npz of other inputs, in the form of the golden set's: what `quantize_weights(calibrate=True)` rounds with in
+    view, so that the golden set, which judges, shows how that carries over. None: the golden set itself."""
 
 
 class Budget(Declaration):

@@ -68,6 +68,8 @@ class GoldenSpec:
     inputs_where: str = ""
     also: tuple[MetricSpec, ...] = ()
     """Further metrics; `mbundle golden check` computes and judges them, too."""
+    calibration: str = ""
+    """Absolute path of an .npz; "": what is calibrated is so on `path`."""
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
