@@ -143,6 +143,12 @@ class Golden(Declaration, kw_only=False):
     arrays of all samples, of the step's result, of the source, and of what both were fed."""
     at_least: float | None = None
     """A step whose result agrees less is rolled back, or fails the build (`on_regression`)."""
+    metrics: Mapping[str | Metric, float | None] | None = None
+    """In place of `metric` and `at_least`, several: {top10_overlap: 0.95, hit_rate: 0.37, "top1": None}. The first
+    judges the steps of a build; `mbundle golden check` judges, and tells, all of them. None: no bar."""
+    calibration: PathText | None = None
+    """An .npz of other inputs, in the form of the golden set's: what `quantize_weights(calibrate=True)` rounds with in
+    view, so that the golden set, which judges, shows how that carries over. None: the golden set itself."""
 
 
 class Budget(Declaration):
@@ -159,8 +165,8 @@ class Budget(Declaration):
     """Median of the inferences after the first: "50 ms"."""
     latency_p95: str | None = None
     memory: str | int | None = None
-    accuracy: float | None = None
-    """At least: the golden set's metric, as `mbundle golden check` measured it."""
+    accuracy: float | Mapping[str | Metric, float] | None = None
+    """At least: the golden set's metric, as `mbundle golden check` measured it. Of several: {"hit_rate": 0.37}."""
     growth: str | None = None
     """Against the committed baseline, for every variant: "2%"."""
     device: Literal["wasm", "wasm-threads", "webgpu"] = "wasm"

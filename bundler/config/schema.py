@@ -40,6 +40,19 @@ class VariantSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """What the golden set's outputs are compared by, besides the metric that judges the steps of a build."""
+
+    metric: str = "cosine"
+    """A name (`loaders.verify.metrics`), or the qualified name of the user's function."""
+    at_least: float | None = None
+    where: str = ""
+    """For functions: "icons/golden/metrics/1", for the child that evaluates the config again."""
+    digest: str = ""
+    """For functions: sha256 of all code that decides what it gives."""
+
+
+@dataclass(frozen=True, slots=True)
 class GoldenSpec:
     path: str
     """Absolute path of the .npz that steps are verified on; "": nothing is recorded yet, so inputs are generated."""
@@ -53,6 +66,15 @@ class GoldenSpec:
     inputs: tuple[str, ...] = ()
     """What `mbundle golden record` reads, if that is not `path`: absolute paths; for a function see `inputs_where`."""
     inputs_where: str = ""
+    also: tuple[MetricSpec, ...] = ()
+    """Further metrics; `mbundle golden check` computes and judges them, too."""
+    calibration: str = ""
+    """Absolute path of an .npz; "": what is calibrated is so on `path`."""
+
+    @property
+    def metrics(self) -> tuple[MetricSpec, ...]:
+        """All, the one that judges the build first."""
+        return (MetricSpec(self.metric, self.at_least, self.where, self.digest), *self.also)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +103,9 @@ class BudgetSpec:
     latency_p95: float | None = None
     memory: int | None = None
     accuracy: float | None = None
-    """At least."""
+    """At least, of the golden set's first metric."""
+    scores: tuple[tuple[str, float], ...] = ()
+    """At least, of its further metrics."""
     growth: float | None = None
     """Of the size of any variant, against the base: 0.02 is 2 %."""
     device: Literal["wasm", "wasm-threads", "webgpu"] = "wasm"

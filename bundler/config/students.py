@@ -56,7 +56,7 @@ def with_golden(export: ExportSpec | None, golden: GoldenSpec | None) -> ExportS
     """A student stops learning when the golden set says so: once there is one."""
     if export is None or export.distill is None or golden is None or not golden.path:
         return export
-    return replace(export, distill=replace(export.distill, golden=replace(golden, at_least=None)))
+    return replace(export, distill=replace(export.distill, golden=replace(golden, at_least=None, also=())))
 
 
 def _teacher(value: Any, root: str) -> ExportSpec:

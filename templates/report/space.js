@@ -7,7 +7,7 @@ import { FIGURES } from "./format.js";
 const AXES = ["bytes", "latencyMs", "accuracy"];
 const CORNERS = [[0, 1], [0, 2], [0, 4], [1, 3], [1, 5], [2, 3], [2, 6], [3, 7], [4, 5], [4, 6], [5, 7], [6, 7]];
 
-export function spaceView(entry, points, front) {
+export function spaceView(points, front) {
   const turn = { yaw: 35, pitch: 22 };
   const area = h("div", { class: "chart space" });
   const redraw = whenWide(area, (width) => {
