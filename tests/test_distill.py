@@ -52,8 +52,8 @@ class Student(torch.nn.Module):
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The names of a checkpoint, texts to learn from, and a Python that writes down what it was asked to do; of
-    exports it knows nothing while there is a file `no-export`."""
+    """The names of a checkpoint, texts to learn from, and a Python that writes down what it was asked to do; while
+    there is a file `no-export` it dies of exports."""
     (tmp_path / "bert").mkdir()
     (tmp_path / "bert/config.json").write_text('{"architectures": ["BertModel"], "model_type": "bert"}')
     (tmp_path / "bert/model.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
@@ -62,11 +62,10 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "texts.txt").write_text("\n".join(lines))
     (tmp_path / "judge.py").write_text("def agreement(outputs, reference, feeds):\n    return 0.5\n")
     wrapper = tmp_path / "python"
-    refuse = '[ "$2" = export ] && [ -e no-export ] && exit 9'
     here = shlex.quote(str(tmp_path))
     python = shlex.quote(str(PYTHON if PYTHON.exists() else "/bin/false"))
-    there = refuse.replace("no-export", f"{here}/no-export")
-    wrapper.write_text(f'#!/bin/sh\necho "$2" >>{here}/asked\n{there}\nexec {python} "$@"\n')
+    refuse = f'[ -e {here}/no-"$2" ] && exit 9'
+    wrapper.write_text(f'#!/bin/sh\necho "$2" >>{here}/asked\n{refuse}\nexec {python} "$@"\n')
     wrapper.chmod(0o755)
     return tmp_path
 
@@ -123,11 +122,18 @@ def test_without_torch_it_is_one_message_with_the_command(project: Path) -> None
     assert ran.stderr.count("error[") == 1
 
 
-@pytest.fixture
-def twin(project: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two projects with the same real checkpoint and golden set."""
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoints")
     script = ROOT / "fixtures/checkpoints.py"
-    subprocess.run([PYTHON, "-P", script, project, "reader"], check=True, capture_output=True)
+    subprocess.run([PYTHON, "-P", script, folder, "reader"], check=True, capture_output=True)
+    return folder / "reader"
+
+
+@pytest.fixture
+def twin(project: Path, reader: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two projects with the same real checkpoint and golden set."""
+    shutil.copytree(reader, project / "reader", copy_function=shutil.copy)
     ids = np.random.default_rng(20).integers(2, 100, (3, 4, 6))
     feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
     np.savez(project / "golden.npz", **feeds)
@@ -197,3 +203,27 @@ def test_a_student_is_trained_broken_off_goes_on_and_ships(needed: None, twin: t
     shutil.rmtree(broken / ".mbundle/cache")  # what was made is no input
     assert run(broken, "build", "--json").ok().json["fresh"]
     assert asked(broken) == []
+
+
+@pytest.mark.parametrize("needed", [pytest.param(None, marks=needs_torch)])
+def test_what_only_training_finds_out_is_told(needed: None, twin: tuple[Path, Path]) -> None:
+    project, _ = twin
+    np.savez(project / "images.npz", pixel_values=np.zeros((2, 3, 8, 8), np.float32))
+    (project / "student.py").write_text(
+        STUDENT.replace("self.words(input_ids)", "float('nan') * self.words(input_ids)")
+    )
+    students = {
+        "blind": '2, data="images.npz"',
+        "deep": '5, data="texts.txt"',
+        "wild": '"student.py:make", data="texts.txt"',
+    }
+    configure(project, **{name: f'source=distill("reader", student={one}, epochs=1)' for name, one in students.items()})
+    (project / "no-distill").touch()
+    ran = run(project, "build")
+    ran.failed("MB364", "The training ended with status 9")
+    (project / "no-distill").unlink()
+    told = " ".join(run(project, "build").stderr.split())
+    assert "error[MB361] distill(reader): images.npz has pixel_values, and the model takes input_ids," in told
+    assert "error[MB362] distill(reader): The teacher's num_hidden_layers is 4, so the student cannot have 5." in told
+    assert "error[MB363] distill(reader): The loss is nan at step 1." in told
+    assert told.count("error[") == 3

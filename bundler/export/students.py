@@ -180,5 +180,6 @@ _CODES = {
 
 
 def _refusal(refusal: Refused) -> Any:
-    what = refusal.what[:1].upper() + refusal.what[1:]
+    what = refusal.what
+    what = what if "." in what.split(" ")[0] else what[:1].upper() + what[1:]  # the name of a file keeps its case
     return problem(_CODES.get(refusal.kind, "MB364"), printable(what.rstrip("."), 600) + ".")

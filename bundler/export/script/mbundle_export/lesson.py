@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -49,7 +50,7 @@ class Texts:
 
         lines = [line for path in request["data"] for line in _lines(path)]
         if not lines:
-            raise Refused("data", f"{request['data'][0]} holds no text")
+            raise Refused("data", f"{os.path.basename(request['data'][0])} holds no text")
         try:
             tokenizer = AutoTokenizer.from_pretrained(request["folder"], local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError, KeyError, ImportError) as error:
@@ -82,7 +83,7 @@ def _lines(path: str) -> Iterator[str]:
         with open(path, encoding="utf-8") as file:
             yield from (line.strip() for line in file if line.strip())
     except UnicodeDecodeError as error:
-        raise Refused("data", f"{path} is no text in UTF-8") from error
+        raise Refused("data", f"{os.path.basename(path)} is no text in UTF-8") from error
 
 
 def _padded(codes: Sequence[Sequence[int]], fill: int) -> Any:
@@ -136,11 +137,13 @@ def samples(path: str, takes: Sequence[str], *, more: bool = False) -> Iterator[
         with np.load(path, allow_pickle=False) as file:
             found = list(_parted({name: file[name] for name in file.files}, takes))
     except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-        raise Refused("data", f"{path} is no .npz of arrays: {str(error).splitlines()[0]}") from error
+        raise Refused("data", f"{os.path.basename(path)} is no .npz of arrays: {str(error).splitlines()[0]}") from error
     for one in found:
         fed = {name: _widened(array) for name, array in one.items() if more or name in takes}
         if not set(fed) & set(takes):
-            raise Refused("data", f"{path} has {', '.join(one)}, and the model takes {', '.join(takes[:6])}")
+            raise Refused(
+                "data", f"{os.path.basename(path)} has {', '.join(one)}, and the model takes {', '.join(takes[:6])}"
+            )
         yield fed
 
 

@@ -52,7 +52,7 @@ def _smaller(teacher: Any, wished: Mapping[str, int]) -> Any:
             known = sorted(key for key, one in config.to_dict().items() if type(one) is int and one > 1)
             raise Refused("student", f"{config.model_type} has no {name}; it has {', '.join(known)}")
         if not 1 <= value <= was:
-            raise Refused("student", f"{name} of the teacher is {was}, so the student cannot have {value}")
+            raise Refused("student", f"the teacher's {name} is {was}, so the student cannot have {value}")
         setattr(config, name, value)
     many = teacher.config.num_hidden_layers
     kept = kept_layers(many, config.num_hidden_layers)
