@@ -50,6 +50,16 @@ def verdicts(folder: Path, status: int = 4) -> dict[str, str]:
     return {row.get("metric") or row["name"]: row["state"] for row in done.json["verdicts"]}
 
 
+def baseline(folder: Path, entry: str) -> None:
+    """The first step of the workflow: the source beside what ships, as cheap as it gets, and without a browser."""
+    cheap = ("--runs", "1", "--inferences", "1", "--warmup", "0", "--browser", "none", "--json")
+    rows = run(folder, "bench", entry, *cheap, timeout=600).ok().json["entries"][entry]["rows"]
+    assert {None} < {row["variant"] for row in rows if row["figures"]["latencyMs"]["value"] > 0}
+    assert all("error" not in row for row in rows)
+    run(folder, "check", "--no-bench", "--update")
+    assert (folder / "mbundle-baseline.json").is_file()
+
+
 def native(told: Any, entry: str, variant: str) -> Any:
     return told["entries"][entry]["variants"][variant]["providers"]["native"]
 
@@ -77,6 +87,7 @@ def test_filetype_from_the_full_model_to_a_check_that_passes(tmp_path: Path) -> 
     project = example("filetype", tmp_path / "app", APP, step, ruin, bar)
     run(project, "golden", "record").ok()
     run(project, "build").ok()
+    baseline(project, "filetype")
     edit(project, (bar[1], bar[0]))  # built before there was a bar: a build with one rolls the step back
     status, told = checked(project)
     assert status == 1
@@ -103,6 +114,7 @@ def test_filetype_from_the_full_model_to_a_check_that_passes(tmp_path: Path) -> 
 @pytest.mark.slow
 def test_ocr_reads_the_same_tokens_with_8_bit_weights_and_not_with_the_stock_recipe(tmp_path: Path) -> None:
     pytest.importorskip("PIL")
+    bar = ('metric="tokens", at_least=0.97', 'metric="tokens"')
     source = ("package:rapidocr-onnxruntime/rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx", "rec.onnx")
     stock = ('"fp32": [],', '"q8": [quantize_dynamic()],\n                "fp32": [],')
     names = ("import quantize_weights", "import quantize_dynamic, quantize_weights")
@@ -113,11 +125,23 @@ def test_ocr_reads_the_same_tokens_with_8_bit_weights_and_not_with_the_stock_rec
     w8, q8, fp32 = stats["entries"][0]["variants"]
     assert (q8["steps"][-1]["status"], q8["bytes"]) == ("rolled back", fp32["bytes"])
     assert q8["steps"][-1]["metric"] < 0.9
+    baseline(project, "ocr")
     assert w8["bytes"] < 4_000_000 < 2 * w8["bytes"] < fp32["bytes"]
     status, told = checked(project)
     assert status == 0
     assert native(told, "ocr", "w8")["value"] >= 0.97
     assert told["entries"]["ocr"]["samples"] == 5
+
+    edit(project, ('"w8": [quantize_weights()],', ""), bar)  # the stock recipe alone, and nothing that rolls it back
+    run(project, "build", timeout=600).ok()
+    assert verdicts(project)["accuracy"] == "unknown"
+    assert native(checked(project)[1], "ocr", "q8")["value"] < 0.9
+    assert verdicts(project) == {"size": "ok", "accuracy": "over"}
+
+    edit(project, ("quantize_dynamic()", "quantize_weights()"), (bar[1], bar[0]))
+    run(project, "build", timeout=600).ok()
+    assert checked(project)[0] == 0
+    assert verdicts(project, 0) == {"size": "ok", "accuracy": "ok"}
 
 
 @pytest.mark.slow
@@ -134,6 +158,7 @@ def test_icons_the_stock_recipe_fails_where_8_bit_weights_pass(tmp_path: Path) -
     edit(project, stock, names, (f"metrics={bar[0]}", f"metrics={bar[1]}"))
     run(project, "build", timeout=1800).ok()
     run(project, "golden", "record", timeout=1200).ok()
+    baseline(project, "icons")
     edit(project, (bar[1], bar[0]))
     status, told = checked(project)
     assert status == 1

@@ -32,7 +32,7 @@ function pictures(entry, picture) {
   const knows = (axis) => points.some((point) => point[axis] !== null);
   const planes = PLANES.filter((plane) => plane.every(knows));
   const found = planes.map((plane) => planeView(budget, plane, points, fronts[plane.join("-")]));
-  if (["bytes", "latencyMs", "accuracy"].every(knows)) found.unshift(spaceView(points, fronts.all));
+  if (["bytes", "latencyMs", "accuracy"].every(knows)) found.unshift(spaceView(points, fronts.all, budget));
   const rest = [h("div", { class: `planes n${found.length}` }, found)];
   if (!knows("latencyMs")) rest.push(filler("mbundle bench", "No latency was measured."));
   if (!knows("accuracy")) rest.push(filler("mbundle golden check", "No accuracy was measured."));

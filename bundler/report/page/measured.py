@@ -98,16 +98,13 @@ class Benches:
                     yield Condition(dig.text(row, "device"), network, cpu), row
 
     def taken(self) -> dict[str, str]:
-        """What the last bench says of how it was taken."""
+        """What the last bench says of when and on what it was taken."""
         last = self._benches[-1] if self._benches else {}
-        settings, machine = dig.at(last, "settings"), dig.at(last, "machine")
-        network, cpu = dig.text(settings, "network") or "as fast as it is", dig.number(settings, "cpu") or 1
+        machine = dig.at(last, "machine")
         told = {
             "taken": dig.text(last, "time"),
             "browser": dig.text(last, "browser"),
             "processor": dig.text(machine, "processor"),
-            "network": network if last else "",
-            "CPU": f"{cpu:g} times slower" if cpu != 1 else "",
         }
         return {name: text for name, text in told.items() if text}
 
