@@ -51,9 +51,10 @@ class Student(torch.nn.Module):
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The names of a checkpoint, texts to learn from, and a Python that writes down what it was asked to do; while
     there is a file `no-export` it dies of exports."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # for models this small others only wait
     (tmp_path / "bert").mkdir()
     (tmp_path / "bert/config.json").write_text('{"architectures": ["BertModel"], "model_type": "bert"}')
     (tmp_path / "bert/model.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
