@@ -179,7 +179,9 @@ def _golden(entry: Part) -> GoldenSpec | None:
     if part is None:
         return None
     root = part.reading.env.root
-    inputs = part.get("path", lambda value: FUNCTION if callable(value) else _inputs(value, root)) or ()
+    listed: list[str] = []
+    inputs = part.get("path", lambda value: FUNCTION if callable(value) else _inputs(value, root, listed)) or ()
+    folders = tuple(listed)
     own_inputs = f"{entry.entry}/golden/inputs" if inputs == FUNCTION else ""
     one = len(inputs) == 1 and not own_inputs and not inputs[0].lower().endswith(".npy")
     path = inputs[0] if one else recorded_file(root, entry.entry)
@@ -188,10 +190,10 @@ def _golden(entry: Part) -> GoldenSpec | None:
     own = not isinstance(metric, str)
     low = part.get("at_least", values.optional(values.number(-math.inf if own else -1, math.inf if own else 1)))
     if not own:
-        return GoldenSpec(path, metric, low, inputs=files, inputs_where=own_inputs)
+        return GoldenSpec(path, metric, low, inputs=files, inputs_where=own_inputs, folders=folders)
     where = f"{entry.entry}/golden"
     digest = digest_of_own(metric, where, part.reading)
-    return GoldenSpec(path, name_of(metric), low, where, digest, files, own_inputs)
+    return GoldenSpec(path, name_of(metric), low, where, digest, files, own_inputs, folders)
 
 
 def recorded_file(root: str, entry: str) -> str:
@@ -200,10 +202,12 @@ def recorded_file(root: str, entry: str) -> str:
     return path if os.path.isfile(path) else ""
 
 
-def _inputs(value: Any, root: str) -> tuple[str, ...]:
-    """Absolute paths: of the file, or of the files in the folder."""
-    if not os.path.isdir(os.path.join(root, values.path(value))):
+def _inputs(value: Any, root: str, listed: list[str]) -> tuple[str, ...]:
+    """Absolute paths: of the file, or of the files in the folder, which is then added to `listed`."""
+    path = os.path.normpath(os.path.join(root, values.path(value)))
+    if not os.path.isdir(path):
         return (_file(value, root),)
+    listed.append(path)
     return tuple(os.path.join(root, name) for name in gathered(value, root, (".npz", ".npy")))
 
 

@@ -28,6 +28,8 @@ class LoaderSpec:
     key."""
     place: tuple[str, int, int, int, int] | None = None
     """Of a loader that finds a recipe: where its call is written (`config.settle.Place`)."""
+    folders: tuple[str, ...] = ()
+    """Absolute folders among the options: which files there are in them is part of the config."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class GoldenSpec:
     inputs: tuple[str, ...] = ()
     """What `mbundle golden record` reads, if that is not `path`: absolute paths; for a function see `inputs_where`."""
     inputs_where: str = ""
+    folders: tuple[str, ...] = ()
+    """As of a LoaderSpec."""
 
 
 @dataclass(frozen=True, slots=True)

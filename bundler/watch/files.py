@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..cache.fingerprint import Fingerprint
@@ -66,13 +66,9 @@ class Files:
             seen = self._base[path]
             return look(path) != seen or (isinstance(seen, Fingerprint) and seen.racy(self._began))
 
-    def succeeded(self, config: BuildConfig) -> None:
+    def succeeded(self) -> None:
         with self._lock:
-            self._last = self._met | {
-                entry.export.folder if entry.export else os.path.dirname(entry.source_path)
-                for entry in config.entries
-                if entry.export or _folder(entry.source, self.root)
-            }
+            self._last = set(self._met)
             self._hopeful = set()
 
     def failed(self, inputs: Iterable[str]) -> list[str]:
@@ -98,6 +94,20 @@ class Files:
             path = os.path.join(path, min(set(before) ^ set(after), default=""))
         inside = os.path.relpath(path, self.root) if below(path, self.root) else path
         return inside.replace(os.sep, "/")
+
+
+def awaited(config: BuildConfig) -> Iterator[str]:
+    """What a build of `config` reads no byte of, and depends on all the same: folders whose files are its sources or
+    data, and files of ours that count as soon as there are any."""
+    yield os.path.join(config.root, "golden", "verdicts.json")
+    for entry in config.entries:
+        yield os.path.join(config.root, "golden", f"{entry.name}.npz")
+        if entry.export:
+            yield entry.export.folder
+        elif _folder(entry.source, config.root):
+            yield os.path.dirname(entry.source_path)
+        yield from entry.golden.folders if entry.golden else ()
+        yield from (folder for variant in entry.variants for step in variant.steps for folder in step.folders)
 
 
 def _may_be_weights(path: str) -> bool:
