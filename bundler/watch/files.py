@@ -102,12 +102,13 @@ def awaited(config: BuildConfig) -> Iterator[str]:
     yield os.path.join(config.root, "golden", "verdicts.json")
     for entry in config.entries:
         yield os.path.join(config.root, "golden", f"{entry.name}.npz")
-        if entry.export:
-            yield entry.export.folder
-        elif _folder(entry.source, config.root):
-            yield os.path.dirname(entry.source_path)
         yield from entry.golden.folders if entry.golden else ()
-        yield from (folder for variant in entry.variants for step in variant.steps for folder in step.folders)
+        for one in entry.candidates or (entry,):
+            if one.export:
+                yield from one.export.folders
+            elif _folder(one.source, config.root):
+                yield os.path.dirname(one.source_path)
+            yield from (folder for variant in one.variants for step in variant.steps for folder in step.folders)
 
 
 def _may_be_weights(path: str) -> bool:
