@@ -15,7 +15,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 HEAD = """\
 from bundler import Budget, Chunks, ConfigEnv, Entry, Golden, Output, define_config
-from bundler.loaders import quantize_dynamic, simplify, split
+from bundler.loaders import quantize_dynamic, quantize_static, simplify, split
 """
 
 

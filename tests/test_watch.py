@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -69,6 +70,22 @@ def test_a_graph_that_passed_the_gates_is_not_checked_again_for_other_weights(pr
         model.graph.node[0].input[0] = "nowhere"
         models.save(model, project / "a.onnx")
         watch.after(mark, "error")
+    dist.check(project / "dist")
+
+
+def test_a_file_that_comes_to_a_calibration_folder_is_used(project: Path) -> None:
+    (project / "samples").mkdir()
+    models.save(models.mlp(1, width=32), project / "a.onnx")
+    sample = np.random.default_rng(0).standard_normal((4, 32)).astype(np.float32)
+    np.save(project / "samples/first.npy", sample)
+    configure(project, "'a': Entry(source='a.onnx', use=[quantize_static(calibration='samples')])")
+    with watching(project) as watch:
+        mark = watch.mark()
+        beside = project / ".more.npy"
+        np.save(beside, sample * 9)
+        os.replace(beside, project / "samples/more.npy")
+        assert watch.after(mark, "build-start")["changed"] == ["samples/more.npy"]
+        assert watch.after(mark, "model-update")["rebuilt"] == ["a/default"]
     dist.check(project / "dist")
 
 

@@ -6,6 +6,7 @@ import inspect
 import math
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from . import values
@@ -27,7 +28,8 @@ def read_golden(entry: Part) -> GoldenSpec | None:
     if part is None:
         return None
     root = part.reading.env.root
-    inputs = part.get("path", lambda value: FUNCTION if callable(value) else _inputs(value, root)) or ()
+    listed: list[str] = []
+    inputs = part.get("path", lambda value: FUNCTION if callable(value) else _inputs(value, root, listed)) or ()
     own_inputs = f"{entry.entry}/golden/inputs" if inputs == FUNCTION else ""
     one = len(inputs) == 1 and not own_inputs and not inputs[0].lower().endswith(".npy")
     path = inputs[0] if one else recorded_file(root, entry.entry)
@@ -35,7 +37,8 @@ def read_golden(entry: Part) -> GoldenSpec | None:
     first, *also = _several(part) if part.given.get("metrics") is not None else [_single(part)]
     seen = part.get("calibration", values.optional(lambda value: file_of(value, root))) or ""
     own = (first.metric, first.at_least, first.where, first.digest)
-    return GoldenSpec(path, *own, inputs=files, inputs_where=own_inputs, also=tuple(also), calibration=seen)
+    spec = GoldenSpec(path, *own, inputs=files, inputs_where=own_inputs, also=tuple(also), calibration=seen)
+    return replace(spec, folders=tuple(listed))
 
 
 def recorded_file(root: str, entry: str) -> str:
@@ -44,10 +47,12 @@ def recorded_file(root: str, entry: str) -> str:
     return path if os.path.isfile(path) else ""
 
 
-def _inputs(value: Any, root: str) -> tuple[str, ...]:
-    """Absolute paths: of the file, or of the files in the folder."""
-    if not os.path.isdir(os.path.join(root, values.path(value))):
+def _inputs(value: Any, root: str, listed: list[str]) -> tuple[str, ...]:
+    """Absolute paths: of the file, or of the files in the folder, which is then added to `listed`."""
+    path = os.path.normpath(os.path.join(root, values.path(value)))
+    if not os.path.isdir(path):
         return (file_of(value, root),)
+    listed.append(path)
     return tuple(os.path.join(root, name) for name in gathered(value, root, (".npz", ".npy")))
 
 

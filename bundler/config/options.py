@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import types
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -58,6 +59,20 @@ def loader_options(call: LoaderCall, findings: Findings, entry: str, root: str) 
         (field.name, _option(call, field, check_of(hints[field.name], root=root), given, names, findings, entry))
         for field in sorted(fields, key=lambda field: field.name)
     )
+
+
+def data_folders(call: LoaderCall, root: str) -> tuple[str, ...]:
+    """Absolute paths of the folders that a call names as its data."""
+    assert call.of.loader is not None
+    hints = get_type_hints(call.of.loader, include_extras=True)
+    given = [value for name, value in given_options(call).items() if name in hints and _data(hints[name])]
+    paths = [os.path.normpath(os.path.join(root, value)) for value in given if isinstance(value, str | os.PathLike)]
+    return tuple(path for path in paths if os.path.isdir(path))
+
+
+def _data(hint: Any) -> Data | None:
+    marked = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    return next((item for item in marked if isinstance(item, Data)), None)
 
 
 def given_options(call: LoaderCall) -> dict[str, Any]:
@@ -126,7 +141,7 @@ def _default(call: LoaderCall, field: dataclasses.Field[Any], findings: Findings
 def check_of(hint: Any, limits: Range | None = None, root: str = "") -> Check[Any]:
     """The check for values of the annotation `hint`. `root`: absolute folder that files are relative to."""
     origin, arguments = get_origin(hint), get_args(hint)
-    marker = next((item for item in arguments[1:] if isinstance(item, Data)), None) if origin is Annotated else None
+    marker = _data(hint)
     if marker is not None:
         return lambda value: FUNCTION if callable(value) else files.gathered(value, root, marker.suffixes)
     if any(isinstance(item, Unit) for item in arguments[1:]) and origin is Annotated:

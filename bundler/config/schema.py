@@ -28,6 +28,8 @@ class LoaderSpec:
     key."""
     place: tuple[str, int, int, int, int] | None = None
     """Of a loader that finds a recipe: where its call is written (`config.settle.Place`)."""
+    folders: tuple[str, ...] = ()
+    """Absolute folders among the options: which files there are in them is part of the config."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class GoldenSpec:
     """Further metrics; `mbundle golden check` computes and judges them, too."""
     calibration: str = ""
     """Absolute path of an .npz; "": what is calibrated is so on `path`."""
+    folders: tuple[str, ...] = ()
+    """As of a LoaderSpec."""
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:

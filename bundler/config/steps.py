@@ -12,7 +12,7 @@ from typing import Any
 from .declare import ConfigEnv, LoaderCall, LoaderConstructor
 from .findings import Findings
 from .frame import Path
-from .options import FUNCTION, given_options, loader_options
+from .options import FUNCTION, data_folders, given_options, loader_options
 from .project import Project
 from .schema import LoaderSpec
 from .site import Site
@@ -80,7 +80,8 @@ def _read_call(call: LoaderCall, index: int, chain: Chain, reading: Reading) -> 
     functions = [name for name, value in options if value == FUNCTION]
     if not functions:
         place = call.site.place if getattr(of.loader, "finds_recipe", False) else None
-        return LoaderSpec(of.name, options, of.kind, digest=digest, place=place)
+        folders = data_folders(call, reading.env.root)
+        return LoaderSpec(of.name, options, of.kind, digest=digest, place=place, folders=folders)
     where = f"{chain.where}/{index}"
     own = [digest_of_own(given_options(call)[name], where, reading) for name in functions]
     return LoaderSpec(of.name, options, of.kind, where, _digest([digest, *own], []))

@@ -24,6 +24,7 @@ from ..errors import ConfigError, Interrupted, MbundleError, Problem
 from ..report.bug import write_log
 from ..report.progress import Progress
 from ..stats import write_stats
+from .files import awaited
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ class Attempt:
             with WatchedProgress(self._quiet, self._doing, self._ended) as progress:
                 request = self.request
                 config = request.known or self._config(progress)
+                request.options.met(awaited(config))
                 stats = self._fresh(config, progress)
                 if stats is None:
                     stats = build(config, request.options, progress)

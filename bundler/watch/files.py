@@ -11,11 +11,11 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..cache.fingerprint import Fingerprint
-from ..config.schema import BuildConfig, EntrySpec
+from ..config.schema import BuildConfig
 from .places import below, siblings
 from .watcher import look
 
@@ -66,17 +66,10 @@ class Files:
             seen = self._base[path]
             return look(path) != seen or (isinstance(seen, Fingerprint) and seen.racy(self._began))
 
-    def succeeded(self, config: BuildConfig) -> None:
+    def succeeded(self) -> None:
         with self._lock:
-            sources = [one for entry in config.entries for one in entry.candidates or (entry,)]
-            self._last = self._met | {folder for one in sources for folder in self._folders(one)}
+            self._last = set(self._met)
             self._hopeful = set()
-
-    def _folders(self, entry: EntrySpec) -> tuple[str, ...]:
-        """That are a source themselves, so that names which come or go in them count."""
-        if entry.export:
-            return entry.export.folders
-        return (os.path.dirname(entry.source_path),) if _folder(entry.source, self.root) else ()
 
     def failed(self, inputs: Iterable[str]) -> list[str]:
         """`inputs`: what the error says is worth another look. Beside every file of the user's own that was met may
@@ -101,6 +94,21 @@ class Files:
             path = os.path.join(path, min(set(before) ^ set(after), default=""))
         inside = os.path.relpath(path, self.root) if below(path, self.root) else path
         return inside.replace(os.sep, "/")
+
+
+def awaited(config: BuildConfig) -> Iterator[str]:
+    """What a build of `config` reads no byte of, and depends on all the same: folders whose files are its sources or
+    data, and files of ours that count as soon as there are any."""
+    yield os.path.join(config.root, "golden", "verdicts.json")
+    for entry in config.entries:
+        yield os.path.join(config.root, "golden", f"{entry.name}.npz")
+        yield from entry.golden.folders if entry.golden else ()
+        for one in entry.candidates or (entry,):
+            if one.export:
+                yield from one.export.folders
+            elif _folder(one.source, config.root):
+                yield os.path.dirname(one.source_path)
+            yield from (folder for variant in one.variants for step in variant.steps for folder in step.folders)
 
 
 def _may_be_weights(path: str) -> bool:

@@ -225,7 +225,7 @@ class _Session:
         assert outcome.config is not None
         assert outcome.stats is not None
         self.config = outcome.config
-        self.files.succeeded(outcome.config)
+        self.files.succeeded()
         self.watcher.watch(self.files.watched())
         last, self.manifest = self.manifest, outcome.manifest
         before, after = parsed(last or b""), parsed(outcome.manifest)

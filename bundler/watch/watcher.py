@@ -74,7 +74,9 @@ class Watcher:
             self._follow()
 
     def _follow(self) -> None:
-        """Finds the real names anew: links and folders may lead elsewhere by now."""
+        """Finds the real names anew: links and folders may lead elsewhere by now. Only events come by them."""
+        if self._observer is None:
+            return
         with self._lock:
             names: dict[str, set[str]] = {}
             folders: dict[str, set[str]] = {}
@@ -84,7 +86,7 @@ class Watcher:
                 if os.path.isdir(path):
                     folders.setdefault(os.path.realpath(path), set()).add(path)
             self._names, self._folders = names, folders
-            if self._observer is None:
+            if self._observer is None:  # another thread has given up
                 return
             try:
                 self._observer.watch({os.path.dirname(name) for name in names} | folders.keys())
