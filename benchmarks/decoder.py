@@ -28,8 +28,9 @@ from bundler.measure.assemble import GRAPH, assemble
 from fixtures import decoder
 from fixtures.decoder.native import Native
 
+from .bare import ARGS
 from .build import Figure
-from .load import ARGS, PAGE, ROOT, peer
+from .load import PAGE, ROOT, peer
 from .load_server import Mounts, serving
 from .processes import python
 

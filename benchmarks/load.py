@@ -15,25 +15,22 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, Playwright, sync_playwright
-
+from . import bare
 from .build import Figure
 from .load_server import Mounts, serving
-from .processes import python, tree_pss
+from .processes import python
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = Path(__file__).resolve().parent / "load_page"
 MB = 1_000_000
 SLOW = 50_000_000 / 8
 """50 Mbit/s, in bytes per second, over all connections together."""
-ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 TOKENS = [{"name": name, "dtype": "int64", "dims": [1, 128]} for name in ("input_ids", "attention_mask")]
 INPUTS: dict[str, list[dict[str, Any]]] = {
     "encoder": TOKENS,
@@ -78,7 +75,6 @@ class Visits:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    playwright: Playwright
     mounts: Mounts
     origin: str
     work: Path
@@ -103,49 +99,18 @@ class Bench:
             shutil.rmtree(folder, ignore_errors=True)
 
     def visit(self, profile: Path, model: str, way: Way, visits: Visits) -> None:
-        given = [way.way, options(model, way)]
-        with visited(self.playwright, str(profile), self.origin, self.mounts, MEASURE, given) as seen:
-            visits.sent.append(seen.sent)
-            visits.peak.append(seen.peak)
-            for name in ("session", "first", "longest"):
-                getattr(visits, name).append(seen.got[name])
-            seen.page.wait_for_timeout(2000 if not way.warm else 0)  # what is stored is stored behind the session
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Of one visit. `got`: what the script gave; `sent`: bytes of the server; `peak`: bytes of the whole browser over
-    what it held with an empty page."""
-
-    page: Page
-    got: dict[str, Any]
-    sent: int
-    peak: int
-
-
-@contextlib.contextmanager
-def visited(
-    playwright: Playwright, profile: str, origin: str, mounts: Mounts, script: str, given: list[Any]
-) -> Iterator[Seen]:
-    """Runs `script` in a new page of the browser with that profile, which is closed after the block."""
-    context = playwright.chromium.launch_persistent_context(profile, executable_path="/usr/bin/chromium", args=ARGS)
-    try:
-        page = context.new_page()
-        page.goto(f"{origin}/page/index.html")
-        page.wait_for_timeout(500)
-        idle, before = tree_pss(profile), mounts.sent
-        with peak_of(profile) as peak:
-            got = page.evaluate(script, given)
-        yield Seen(page, got, mounts.sent - before, peak[0] - idle)
-    finally:
-        context.close()
-
-
-MEASURE = "async ([way, options]) => (await import('/page/ways.js')).measure(way, options)"
+        job = {"module": "/page/ways.js", "name": "measure", "given": options(model, way)}
+        # What is stored is stored behind the session.
+        seen = bare.visit(str(profile), self.origin, self.mounts, job, stay=0.0 if way.warm else 2.0)
+        visits.sent.append(seen.sent)
+        visits.peak.append(seen.peak)
+        for name in ("session", "first", "longest"):
+            getattr(visits, name).append(seen.got[name])
 
 
 def options(model: str, way: Way) -> dict[str, Any]:
     return {
+        "way": way.way,
         "source": f"/models/{model}/onnx/model.onnx",
         "folder": f"models/{model}",
         "dist": f"/models/{model}/dist/",
@@ -165,25 +130,6 @@ def peer() -> dict[str, Path]:
         "/hf-ort/": modules / "onnxruntime-web/dist",
         "/hf-common/": modules / "onnxruntime-common/dist/esm",
     }
-
-
-@contextlib.contextmanager
-def peak_of(profile: str) -> Iterator[list[int]]:
-    """The largest sum of PSS (bytes) over the browser that runs on `profile`, filled in when the block ends."""
-    most = [0]
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.05):
-            most[0] = max(most[0], tree_pss(profile))
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield most
-    finally:
-        over.set()
-        thread.join()
 
 
 def prepare(work: Path, model: str) -> None:
@@ -256,7 +202,7 @@ def main() -> int:
     parser.add_argument("--networks", nargs="*", default=["loopback", "slow"], choices=["loopback", "slow"])
     wish = parser.parse_args()
     figures: list[Figure] = []
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         mounts = Mounts(
             {
@@ -267,7 +213,7 @@ def main() -> int:
             }
         )
         with serving(mounts) as origin:
-            bench = Bench(playwright, mounts, origin, work)
+            bench = Bench(mounts, origin, work)
             for model in wish.models:
                 prepare(work / "models", model)
                 figures += one(bench, model, wish.runs, wish.networks)

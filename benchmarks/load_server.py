@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import queue
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -9,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 TYPES = {
     ".js": "text/javascript",
@@ -29,6 +32,11 @@ class Mounts:
     """Body bytes."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     free_at: float = 0.0
+    asked: queue.SimpleQueue[None] = field(default_factory=queue.SimpleQueue)
+    """One for each page that waits for something to do: GET /job is answered by what is put into `jobs`."""
+    jobs: queue.SimpleQueue[dict[str, Any]] = field(default_factory=queue.SimpleQueue)
+    told: queue.SimpleQueue[dict[str, Any]] = field(default_factory=queue.SimpleQueue)
+    """What pages have posted to /told."""
 
     def find(self, path: str) -> Path | None:
         for prefix, folder in self.folders.items():
@@ -64,8 +72,17 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: Server
 
+    def do_POST(self) -> None:
+        told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.answer(b"")
+        self.server.mounts.told.put(told)
+
     def do_GET(self) -> None:
         mounts = self.server.mounts
+        if self.path == "/job":
+            mounts.asked.put(None)
+            self.answer(json.dumps(mounts.jobs.get()).encode())
+            return
         file = mounts.find(self.path.split("?")[0])
         if file is None:
             self.send_response(404)
@@ -92,6 +109,12 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(part)
         with mounts.lock:
             mounts.sent += size
+
+    def answer(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""

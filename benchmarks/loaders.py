@@ -1,10 +1,12 @@
 """Every loader on every real model, alone: bytes, and agreement with the source natively and in Chromium's wasm.
 
-`python -m benchmarks.loaders [model ...]`. One build makes all variants; each is then run on the same inputs by native
-onnxruntime and, through the emitted runtime, by onnxruntime-web. A cell is the least cosine of an output with what the
-source gives natively. Exit status 1 when a variant does not run, is bigger than its source, is further off than its
-loader allows, or is another model in the browser than natively. Needs `scripts/models`, npm's onnxruntime-web and
-Chromium; about three minutes.
+`python -m benchmarks.loaders [model ...]`. One build makes all variants; each is then run on the same inputs, which are
+its golden set, by native onnxruntime and, through the emitted runtime, by onnxruntime-web. A cell is the least cosine
+of an output with what the source gives natively, and what goes over the wire with brotli and zstd. Exit status 1 when a
+variant does not run, is bigger than its source, is further off than its loader allows or has a remark on, is another
+model in the browser than natively, or when a file is emitted compressed that saves less than 5 %. Needs
+`scripts/models`, npm's onnxruntime-web and Chromium; about ten minutes. `--markdown FILE` writes the tables of
+docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,69 +24,46 @@ import numpy as np
 import onnxruntime
 from playwright.sync_api import Page, sync_playwright
 
-from bundler.loaders.regression import SLACK
-from fixtures import real_models
+from bundler.loaders.registry import loader_class
+from fixtures import minilm, real_models
 from tests.web import real
 from tests.web.conftest import ARGS, BLANK, ORT, outcome
 from tests.web.server import Site, serving
 
+from .loaders_table import Row, markdown
 from .processes import python, wall
 
 LOADERS = {
     "source": "",
     "simplify": "simplify()",
     "fuse": "fuse()",
+    "dce": "dce()",
+    "dedupe": "dedupe()",
     "dynamic": "quantize_dynamic()",
     "dynamic-per-channel": "quantize_dynamic(per_channel=True)",
+    "static": "quantize_static(SAMPLES)",
     "weights-8": "quantize_weights()",
+    "weights-8-rows": "quantize_weights(block_size='row')",
     "weights-4": "quantize_weights(bits=4)",
+    "weights-4-calibrated": "quantize_weights(bits=4, block_size=64, symmetric=False, calibrate=True)",
     "float16": "float16()",
+    "prune": "prune(structured=0.1)",
+    "sparse": "prune(sparsity=0.5)",
+    "kv_cache": "kv_cache()",
 }
-LEAST = 0.8
-"""The cosine that the loosest loader allows."""
-DRIFT = 0.03
-"""Of a cosine, between native and wasm: their integer kernels round differently."""
-
-
-@dataclass(frozen=True)
-class Row:
-    model: str
-    loader: str
-    before: int
-    after: int
-    native: float
-    web: float
-    note: str
-
-    @property
-    def trouble(self) -> str:
-        if not (np.isfinite(self.native) and np.isfinite(self.web)):
-            return "does not run"
-        if self.after > self.before + SLACK:
-            return "bigger"
-        if min(self.native, self.web) < LEAST:
-            return "too far off"
-        return "drifts" if abs(self.native - self.web) > DRIFT else ""
-
-    def __str__(self) -> str:
-        figures = f"{self.before / 1e6:8.2f} {self.after / 1e6:8.2f} {self.native:9.5f} {self.web:9.5f}"
-        return f"{self.model:12} {self.loader:20} {figures}  {self.trouble.upper() or 'ok':12} {self.note}".rstrip()
+MODELS = (*real_models.REAL_MODELS, "minilm")
 
 
 def rows(work: Path, names: list[str]) -> Iterator[Row]:
     build(work, names)
     stats = json.loads((work / ".mbundle/stats.json").read_bytes())
     manifest = json.loads((work / "dist/model-manifest.json").read_bytes())
-    notes = {
-        (entry["name"], one["name"]): "; ".join(_note(step) for step in one["steps"])
-        for entry in stats["entries"]
-        for one in entry["variants"]
-    }
+    steps = {(entry["name"], one["name"]): one["steps"] for entry in stats["entries"] for one in entry["variants"]}
     with sync_playwright() as driver, serving(Site(mounts={"/dist/": work / "dist", "/ort/": ORT})) as site:
         site.pages["/"] = BLANK
         browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=ARGS)
         for name in names:
-            feeds, expected = real.native(name)
+            feeds, expected = fed(name), natively_from(source(name), fed(name))
             variants = manifest["entries"][name]["variants"]
             before = next(one["measured"]["bytes"] for one in variants if one["name"] == "source")
             for variant in variants:
@@ -99,7 +77,9 @@ def rows(work: Path, names: list[str]) -> Iterator[Row]:
                     variant["measured"]["bytes"],
                     agreement(expected, natively(work, variant, feeds)),
                     agreement(expected, in_browser(page, name, label, feeds, expected)),
-                    notes[name, label],
+                    wire(work, manifest, variant),
+                    tuple(steps[name, label]),
+                    allowed(LOADERS[label]),
                 )
                 page.close()
         browser.close()
@@ -107,20 +87,50 @@ def rows(work: Path, names: list[str]) -> Iterator[Row]:
 
 def build(work: Path, names: list[str]) -> None:
     for name in names:
-        shutil.copy(real_models.path(name), work / f"{name}.onnx")
-    variants = "".join(f"        {name!r}: [{call}],\n" for name, call in LOADERS.items())
-    entries = "".join(f"    {name!r}: Entry(source='{name}.onnx', variants=VARIANTS),\n" for name in names)
+        shutil.copy(source(name), work / f"{name}.onnx")
+        np.savez(work / f"{name}.npz", **fed(name))
+    called = sorted({call.partition("(")[0] for call in LOADERS.values() if call})
     (work / "model.config.py").write_text(
-        "from bundler import Entry, define_config\n"
-        "from bundler.loaders import float16, fuse, quantize_dynamic, quantize_weights, simplify\n\n"
-        f"VARIANTS = {{\n{variants}}}\nconfig = define_config(entries={{\n{entries}}})\n"
+        "from bundler import Entry, Golden, Output, define_config\n"
+        f"from bundler.loaders import {', '.join(called)}\n\n"
+        f"config = define_config(entries={{\n{''.join(map(_entry, names))}}}, output=Output(compress=['br', 'zstd']))\n"
     )
     wall(python("-m", "bundler", "build"), work)
 
 
-def _note(step: dict[str, Any]) -> str:
-    told = f"{step['status']}: {step['note']}" if step["status"] not in ("ok", "cached") else step["note"]
-    return f"{told} [{step['nodesBefore']} to {step['nodesAfter']} nodes, {step['seconds']} s]".strip()
+def _entry(name: str) -> str:
+    calls = {label: call.replace("SAMPLES", f"'{name}.npz'") for label, call in LOADERS.items()}
+    variants = ", ".join(f"{label!r}: [{call}]" for label, call in calls.items())
+    return f"    {name!r}: Entry(source='{name}.onnx', golden=Golden('{name}.npz'), variants={{{variants}}}),\n"
+
+
+def source(name: str) -> Path:
+    return minilm.model() if name == "minilm" else real_models.path(name)
+
+
+def fed(name: str) -> dict[str, Any]:
+    """A batch of what the model is for, as far as there is such: texts, else numbers of the right kind."""
+    if name != "minilm":
+        return real.native(name)[0]
+    with np.load(minilm.golden()) as sets:
+        return {port: sets[f"3/{port}"] for port in ("input_ids", "attention_mask", "token_type_ids")}
+
+
+def allowed(call: str) -> tuple[float, float]:
+    """The cosine that the loader allows, and that below which it says how far off it is."""
+    loader = loader_class(call.partition("(")[0]) if call else None
+    return (loader.min_cosine, loader.warn_cosine) if loader else (1.0, 1.0)
+
+
+def wire(work: Path, manifest: dict[str, Any], variant: dict[str, Any]) -> dict[str, int]:
+    """Encoding -> bytes of the variant's files as they go over the wire. What is not worth it is sent as it is."""
+    files = {variant["graph"]["file"], *(chunk["file"] for data in variant["data"] for chunk in data["chunks"])}
+    sizes = {name: (work / "dist/assets" / name).stat().st_size for name in files}
+    encoded = {name: manifest.get("encodings", {}).get(name, {}) for name in files}
+    thin = [name for name in files for size in encoded[name].values() if size > 0.95 * sizes[name]]
+    if thin:
+        raise SystemExit(f"{thin[0]} is emitted compressed and saves less than 5 %")
+    return {kind: sum(encoded[name].get(kind, sizes[name]) for name in files) for kind in ("br", "zstd")}
 
 
 def natively(work: Path, variant: dict[str, Any], feeds: dict[str, Any]) -> dict[str, Any]:
@@ -131,9 +141,13 @@ def natively(work: Path, variant: dict[str, Any], feeds: dict[str, Any]) -> dict
             parts = [(assets / chunk["file"]).read_bytes() for chunk in data["chunks"]]
             (Path(folder) / data["path"]).write_bytes(b"".join(parts))
         graph = shutil.copy(assets / variant["graph"]["file"], Path(folder) / "graph.onnx")
-        session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
-        names = [output.name for output in session.get_outputs()]
-        return dict(zip(names, session.run(names, feeds), strict=True))
+        return natively_from(Path(graph), feeds)
+
+
+def natively_from(graph: Path, feeds: dict[str, Any]) -> dict[str, Any]:
+    session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, feeds), strict=True))
 
 
 def in_browser(page: Page, entry: str, variant: str, feeds: dict[str, Any], expected: dict[str, Any]) -> dict[str, Any]:
@@ -159,16 +173,19 @@ def _cosine(one: Any, other: Any) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="*", default=list(real_models.REAL_MODELS))
+    parser.add_argument("models", nargs="*", default=list(MODELS))
     parser.add_argument("--work", help="folder to work in")
+    parser.add_argument("--markdown", type=Path, help="file for the tables")
     arguments = parser.parse_args()
-    held = True
+    found = []
     print(f"{'model':12} {'loader':20} {'MB':>8} {'MB after':>8} {'native':>9} {'wasm':>9}")
     with tempfile.TemporaryDirectory(dir=arguments.work, prefix="mbundle-bench-") as folder:
         for row in rows(Path(folder), arguments.models):
             print(row, flush=True)
-            held = held and not row.trouble
-    return 0 if held else 1
+            found.append(row)
+            if arguments.markdown and len(found) % len(LOADERS) == 0:
+                arguments.markdown.write_text(markdown(found))
+    return 1 if any(row.trouble for row in found) else 0
 
 
 if __name__ == "__main__":

@@ -112,7 +112,9 @@ def python(*arguments: str) -> list[str]:
 
 
 def tree_pss(word: str) -> int:
-    """Bytes of PSS of all processes whose command line holds `word`, and of their descendants; shared pages once."""
+    """Bytes that all processes whose command line holds `word`, and their descendants, hold of their own; pages that
+    they share count once. Not the pages of files, such as the program's own code: they change with what else runs."""
     roots = [int(name) for name in os.listdir("/proc") if name.isdecimal() and word in _read(f"/proc/{name}/cmdline")]
     families = {pid for root in roots for pid in _family(root)}
-    return sum(_field(_read(f"/proc/{pid}/smaps_rollup"), "Pss:") for pid in families)
+    texts = [_read(f"/proc/{pid}/smaps_rollup") for pid in families]
+    return sum(_field(text, "Pss_Anon:") + _field(text, "Pss_Shmem:") for text in texts)

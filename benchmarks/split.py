@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-from playwright.sync_api import Playwright, sync_playwright
 
 from fixtures import minilm, models
 
+from . import bare
 from .build import Figure
-from .load import MB, ROOT, SLOW, environment, visited
+from .load import MB, PAGE, ROOT, SLOW, environment
 from .load_server import Mounts, serving
 from .processes import python
 
@@ -44,23 +44,6 @@ config = define_config(
     }},
 )
 """
-MEASURE = """async ([entry, options, times]) => {
-  const { load } = await import(`/dist/entries/${entry}.js`);
-  if (entry === "tiny") return (await load(options)).run({ x: new Float32Array(64) });
-  const ids = BigInt64Array.from({ length: 64 }, (_, index) => BigInt(1000 + 97 * index));
-  const ones = new BigInt64Array(64).fill(1n);
-  const feeds = { input_ids: ids, attention_mask: ones, token_type_ids: new BigInt64Array(64) };
-  const dims = { dims: [1, 64] };
-  const given = Object.fromEntries(Object.entries(feeds).map(([name, data]) => [name, { data, ...dims }]));
-  const began = performance.now();
-  const model = await load(options);
-  const loaded = performance.now() - began;
-  const first = await model.run(given);
-  const done = performance.now() - began;
-  for (let time = 1; time < times; time++) await model.run(given);
-  const values = Object.values(first)[0].data;
-  return { loaded, first: done, outputs: Object.keys(first), values: Array.from(values), info: model.info };
-}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +88,6 @@ LEAN = (
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    playwright: Playwright
     mounts: Mounts
     origin: str
 
@@ -122,14 +104,15 @@ class Bench:
         return found
 
     def visit(self, profile: str, way: Way, visits: Visits) -> None:
-        given = [way.entry, way.options, way.times]
-        with visited(self.playwright, profile, self.origin, self.mounts, MEASURE, given) as seen:
-            visits.sent.append(seen.sent)
-            visits.peak.append(seen.peak)
-            visits.loaded.append(seen.got.get("loaded", 0.0))
-            visits.first.append(seen.got.get("first", 0.0))
-            visits.values = seen.got.get("values", [])
-            seen.page.wait_for_timeout(3000 if way.warm else 0)  # what is stored is stored behind the session
+        given = {"entry": way.entry, "options": way.options, "times": way.times}
+        job = {"module": "/page/stages.js", "name": "measure", "given": given}
+        # What is stored is stored behind the session.
+        seen = bare.visit(profile, self.origin, self.mounts, job, stay=3.0 if way.warm else 0.0)
+        visits.sent.append(seen.sent)
+        visits.peak.append(seen.peak)
+        visits.loaded.append(seen.got.get("loaded", 0.0))
+        visits.first.append(seen.got.get("first", 0.0))
+        visits.values = seen.got.get("values", [])
 
 
 def show(network: str, found: dict[str, Visits]) -> None:
@@ -153,8 +136,6 @@ def prepare(work: Path) -> None:
     onnx.save(model, work / "early.onnx")
     models.save(models.mlp(), work / "tiny.onnx")
     (work / "node_modules").symlink_to(ROOT / "node_modules")
-    (work / "page").mkdir()
-    (work / "page/index.html").write_text("<!doctype html><title>benchmark</title>")
     (work / "model.config.py").write_text(CONFIG)
     done = subprocess.run(python("-m", "bundler", "build"), cwd=work, env=environment(), capture_output=True, text=True)
     if done.returncode:
@@ -191,12 +172,12 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--parts", nargs="*", default=list(PARTS), choices=list(PARTS))
     wish = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         prepare(work)
-        mounts = Mounts({"/page/": work / "page", "/dist/": work / "dist"})
+        mounts = Mounts({"/page/": PAGE, "/dist/": work / "dist"})
         with serving(mounts) as origin:
-            bench = Bench(playwright, mounts, origin)
+            bench = Bench(mounts, origin)
             figures = [figure for part in wish.parts for figure in PARTS[part](bench, wish.runs)]
     print()
     for figure in figures:

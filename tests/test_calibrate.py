@@ -43,10 +43,10 @@ def embedder(words: int = 400, width: int = 64) -> ModelProto:
     return make(nodes, [port("ids", ["n"], TensorProto.INT64)], [port("y", ["n", width])], weights)
 
 
-def built(root: Path, ids: np.ndarray[Any, Any]) -> dict[str, Any]:
+def built(root: Path, ids: np.ndarray[Any, Any], config: str = CONFIG) -> dict[str, Any]:
     save(embedder(), root / "net.onnx")
     np.savez(root / "golden.npz", ids=ids)
-    (root / "model.config.py").write_text(CONFIG)
+    (root / "model.config.py").write_text(config)
     stats = run(root, "build", "--json").ok().json
     return {one["name"]: one["steps"][0] for one in stats["entries"][0]["variants"]}
 
@@ -59,6 +59,32 @@ def test_golden_inputs_make_it_closer_and_no_bigger(tmp_path: Path) -> None:
     assert seen["bytesAfter"] < 1.1 * plain["bytesAfter"]
     assert seen["ops"]["Where"] == 1
     assert seen["ops"]["com.microsoft::MatMulNBits"] == 2
+    assert seen["note"].startswith("calibrated on the golden set, which it is judged by, too")
+
+
+def test_it_can_learn_from_other_inputs_than_those_that_judge(tmp_path: Path) -> None:
+    """The rows of a table that stay 8-bit are those of the other inputs: the golden set looks up all the others."""
+    judged, others = np.arange(200, 400), np.arange(100)
+    np.savez(tmp_path / "others.npz", ids=others)
+    apart = CONFIG.replace('"golden.npz"', '"golden.npz", calibration="others.npz"')
+    found = built(tmp_path, judged, apart)["seen"]
+    assert found["status"] == "ok"
+    assert "judged" not in found["note"]
+    alike = built(tmp_path, judged)["seen"]
+    assert alike["status"] == "ok"
+    assert found["ops"]["Where"] == alike["ops"]["Where"] == 1
+    assert found["bytesAfter"] < alike["bytesAfter"] - 2_000
+    assert found["cosine"] < alike["cosine"]
+    np.savez(tmp_path / "others.npz", ids=others + 1)
+    assert built(tmp_path, judged, apart)["seen"]["status"] == "ok", "its bytes are part of the key"
+
+
+def test_calibration_inputs_that_do_not_fit_are_a_reason(tmp_path: Path) -> None:
+    np.savez(tmp_path / "others.npz", words=np.arange(9))
+    apart = CONFIG.replace('"golden.npz"', '"golden.npz", calibration="others.npz"')
+    seen = built(tmp_path, np.arange(50), apart)["seen"]
+    assert seen["status"] == "skipped"
+    assert seen["note"].startswith("calibrate=True rounds with other inputs in view, and they cannot be used")
 
 
 def test_a_table_of_which_all_rows_are_looked_up_stays_one(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ const tensors = (Tensor, feeds) => Object.fromEntries(feeds.map(({ name, dtype, 
 const ARRAYS = { float32: Float32Array, int64: BigInt64Array, int32: Int32Array };
 
 /** @returns milliseconds to the session and to the first result, and the long tasks of the main thread until then */
-export async function measure(way, options) {
+export async function measure({ way, ...options }) {
   const tasks = [];
   new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: "longtask" });
   const feeds = options.inputs.map(({ name, dtype, dims }) => {

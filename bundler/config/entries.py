@@ -11,7 +11,7 @@ from ..errors import printable
 from . import values
 from .budgets import read_budget
 from .checkpoints import assets_of, read_export
-from .declare import Entry
+from .declare import Entry, distill
 from .files import Missing, existing
 from .findings import Bad, relative
 from .frame import Path
@@ -22,6 +22,7 @@ from .schema import EntrySpec, ExportSpec, LoaderSpec, VariantSpec
 from .sources import resolve
 from .splitting import apart
 from .steps import Chain, read_chain
+from .students import read_distill, with_golden
 
 
 def read_entries(top: Part) -> list[EntrySpec]:
@@ -65,8 +66,8 @@ def _entry(top: Part, name: Any, value: Any) -> EntrySpec | None:
         return None
     part = Part(value, top.reading, name if isinstance(name, str) else "")
     root = top.reading.env.root
-    found = _sources(top, part, root)
     golden = read_golden(part)
+    found = [(*one[:3], with_golden(one[3], golden)) for one in _sources(top, part, root)]
     name, source, path, export = found[0]
     spec = EntrySpec(
         name=part.entry,
@@ -104,7 +105,7 @@ def _sources(top: Part, part: Part, root: str) -> list[tuple[str, str, str, Expo
     if raw is None:
         if "source" not in part.given:
             part.report("MB111", "Entry needs the option `source`.", fix="Write Entry(source=...).")
-        return [("", *_source(top, part, part.get("source", values.path), ("source",), root))]
+        return [("", *_source(top, part, part.given.get("source", ""), ("source",), root))]
     if "source" in part.given:
         part.report("MB131", "Entry has `candidates`, so it takes no `source`.", ("source",), key=True)
     if not isinstance(raw, Mapping) or not raw:
@@ -116,30 +117,27 @@ def _sources(top: Part, part: Part, root: str) -> list[tuple[str, str, str, Expo
     _names(part, raw, ("candidates",), "a candidate", "candidate")
     found = []
     for name, value in raw.items():
-        try:
-            written = values.path(value)
-        except Bad as bad:
-            part.report(
-                bad.code,
-                f'`candidates` of Entry, "{printable(str(name))}": {bad.what}.',
-                ("candidates", name),
-                fix=bad.fix,
-            )
-            written = ""
-        found.append((str(name), *_source(top, part, written, ("candidates", name), root)))
+        found.append((str(name), *_source(top, part, value, ("candidates", name), root)))
     return found
 
 
-def _source(top: Part, part: Part, source: str, where: Path, root: str) -> tuple[str, str, ExportSpec | None]:
-    if not source:
-        return "", "", None
+def _source(top: Part, part: Part, value: Any, where: Path, root: str) -> tuple[str, str, ExportSpec | None]:
+    """(as written, absolute path or "", export). `where`: of the option's value, for what is reported."""
+    source = ""
     try:
+        if isinstance(value, distill):
+            source, export = read_distill(top, part, value)
+            return source, "", export
+        if where == ("source",) and where[0] not in part.given:
+            return "", "", None
+        source = values.path(value)
         export = read_export(top, part, source, root, several=where[0] == "candidates")
         return source, "" if export else resolve(source, root), export
     except Bad as bad:
         if isinstance(bad, Missing):
             part.findings.missing.append(bad.missing)
-        part.report(bad.code, f"`{where[0]}` of Entry {bad.what}.", where, fix=bad.fix)
+        of = f', "{printable(str(where[1]))}":' if len(where) > 1 and not source else ""
+        part.report(bad.code, f"`{where[0]}` of Entry{of} {bad.what}.", where, fix=bad.fix)
         return source, "", None
 
 

@@ -33,9 +33,9 @@ def read_golden(entry: Part) -> GoldenSpec | None:
     path = inputs[0] if one else recorded_file(root, entry.entry)
     files = () if one or own_inputs else tuple(inputs)
     first, *also = _several(part) if part.given.get("metrics") is not None else [_single(part)]
-    return GoldenSpec(
-        path, first.metric, first.at_least, first.where, first.digest, files, own_inputs, also=tuple(also)
-    )
+    seen = part.get("calibration", values.optional(lambda value: file_of(value, root))) or ""
+    own = (first.metric, first.at_least, first.where, first.digest)
+    return GoldenSpec(path, *own, inputs=files, inputs_where=own_inputs, also=tuple(also), calibration=seen)
 
 
 def recorded_file(root: str, entry: str) -> str:

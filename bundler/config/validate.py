@@ -50,8 +50,8 @@ def _output(top: Part, entries: list[EntrySpec]) -> OutputSpec:
     part = top.part("output", Output) or Part(Output(), reading)
     inputs = [reading.config_file, *sorted(reading.project.inputs)]
     for entry in entries:
-        golden = entry.golden.path if entry.golden else ""
-        inputs += [path for path in (*entry.inputs(), *entry.assets, golden) if path]
+        golden = (entry.golden.path, entry.golden.calibration) if entry.golden else ()
+        inputs += [path for path in (*entry.inputs(), *entry.assets, *golden) if path]
     written = part.get("dir", values.path)
     site = part if "dir" in part.given else top
     return OutputSpec(

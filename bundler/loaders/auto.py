@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from ..config.options import Range, Unit
 from ..graph.model import Model
 from .base import Context, Skip
+from .quantize_weights import JUDGED
 
 if TYPE_CHECKING:
     from .search.goal import Goal, Trial
@@ -23,7 +24,7 @@ class Auto:
     """Like an image optimiser that tries qualities until a person would see the difference."""
 
     name: ClassVar[str] = "auto"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     tools: ClassVar[tuple[str, ...]] = ("numpy", "onnx", "onnxruntime", "onnxsim")
     max_error: ClassVar[float] = float("inf")
     min_cosine: ClassVar[float] = -1.0
@@ -67,6 +68,8 @@ class Auto:
             raise Skip(_nothing(hunt))
         if hunt.goal.latency is not None and best.ms is not None:
             context.log(_timed(best, hunt.goal))
+        if context.calibration is None and any(getattr(step, "calibrate", False) for step in found.whole().steps):
+            context.log(JUDGED)
         context.detail("recipe", found.whole().as_json())
         return hunt.model_of(found)
 

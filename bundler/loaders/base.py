@@ -41,6 +41,8 @@ class Context:
     target_opset: int = 22
     samples: Baseline | None = None
     """Inputs and the source's outputs for them; only for loaders with `wants_samples`."""
+    calibration: Baseline | None = None
+    """Other inputs, for what learns from them; None: `samples` are all there is."""
     metric: Metric | None = None
     """The entry's own golden metric."""
     at_least: float = float("-inf")

@@ -226,7 +226,7 @@ class BlockWise:
             return None
         squares = self._calibration.of(weight.name) if self._calibration is not None and not fitting else None
         if squares is not None and k % kind.size == 0:
-            return self.packer.compensated(weight, kind, squares, transposed=transposed, dtype="float16")
+            return self.packer.compensated(weight, kind, self._calibration, transposed=transposed, dtype="float16")
         return self.packer.blocks(weight, kind, transposed=transposed, dtype=origin.dtype)
 
     def _kind(self, k: int, fitting: bool) -> Blocks | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -19,8 +19,9 @@ from .verify.baseline import Baseline
 from .verify.samples import load
 from .verify.session import Runner
 
-ROWS = 4096
-"""Of a product's inputs, spread over the samples: more say little that is new, and cost K squared each."""
+ROWS = 16384
+"""Of a product's inputs, spread over the samples: more say little that is new, and cost K squared each. With 4096, the
+top-10 overlap of MiniLM in 4 bits is 0.01 less."""
 MOST = 4096
 """Inputs of a product whose second moments are worth K squared numbers."""
 
@@ -33,6 +34,8 @@ class Calibration:
     squares: dict[str, Array]
     inputs: dict[str, str]
     rows: dict[str, Array]
+    rounded: dict[tuple[object, ...], Any] = field(default_factory=dict, compare=False)
+    """What has been rounded with this in view: a search asks for the same again and again."""
 
     def of(self, weight: str) -> Array | None:
         """The second moments of what the weight is multiplied with, where they are known."""
@@ -55,7 +58,7 @@ def calibration(model: Model, samples: Baseline) -> Calibration:
         values = dict(zip(shown, runner.run_for(tuple(shown), inputs) if shown else [], strict=True)) | inputs
         for name in multiplied:
             some = _some(values[name], share)
-            squares[name] = squares.get(name, 0) + some.T @ some
+            squares[name] = squares.get(name, 0) + (some.T @ some).astype(np.float64)
             seen[name] += len(some)
         for table, indices in tables.items():
             rows[table].append(np.unique(values[indices]))

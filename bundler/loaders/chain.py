@@ -95,6 +95,7 @@ class Reference:
         self._entry, self._source, self._workshop = entry, source, workshop
         self._lock = threading.Lock()
         self._baseline: Baseline | None = None
+        self._calibration: Baseline | None = None
         self._thread: threading.Thread | None = None
 
     def prepare(self) -> None:
@@ -116,18 +117,28 @@ class Reference:
     def baseline(self) -> Baseline:
         with self._lock:
             if self._baseline is None:
-                self._baseline = self._recorded()
+                golden = self._entry.golden
+                self._baseline = self._recorded(golden.path if golden else "")
             return self._baseline
+
+    def calibration(self) -> Baseline | None:
+        """None: the entry has no inputs for that alone."""
+        golden = self._entry.golden
+        if golden is None or not golden.calibration:
+            return None
+        with self._lock:
+            if self._calibration is None:
+                self._calibration = self._recorded(golden.calibration)
+            return self._calibration
 
     def _searched(self) -> bool:
         """Whether a step is made from the samples, and not only judged by them: then all of them count."""
         steps = (spec for variant in self._entry.variants for spec in variant.steps)
         return any(getattr(_loader(spec), "wants_samples", False) for spec in steps)
 
-    def _recorded(self) -> Baseline:
+    def _recorded(self, golden: str) -> Baseline:
         """A source that cannot be run in time or memory on made-up inputs is not compared; that is told."""
         folder = process.scratch_folder("baseline-", self._workshop.scratch)
-        golden = self._entry.golden.path if self._entry.golden else ""
         limits = replace(
             Limits.for_model(self._source.nbytes), wall=BASELINE_SECONDS + self._source.nbytes / (50 << 20)
         )
@@ -239,7 +250,10 @@ class _Chain:
         loader = _loader(step.spec)
         if getattr(loader, "wants_samples", False):
             metric = own_metric(self.entry, shop.config_file, shop.mode)
-            context = replace(context, samples=self.reference.baseline(), metric=metric, at_least=_bar(self.entry))
+            seen = self.reference.calibration()
+            context = replace(
+                context, samples=self.reference.baseline(), calibration=seen, metric=metric, at_least=_bar(self.entry)
+            )
         target = "bundler.loaders.step:apply_step"
         printed = (lambda text: shop.told(label, text)) if step.spec.kind == "function" else None
         result: StepResult = process.run(
@@ -312,8 +326,9 @@ def extra_files(spec: LoaderSpec, root: str) -> tuple[str, ...]:
 
 
 def golden_files(entry: EntrySpec) -> tuple[str, ...]:
-    """Absolute paths of the samples that every step of the entry is verified on."""
-    return (entry.golden.path,) if entry.golden is not None and entry.golden.path else ()
+    """Absolute paths of the samples that every step of the entry is verified on, and of those it is calibrated on."""
+    golden = entry.golden
+    return tuple(filter(None, (golden.path, golden.calibration))) if golden is not None and golden.path else ()
 
 
 def preload(spec: LoaderSpec) -> tuple[str, ...]:

@@ -9,8 +9,10 @@ import numpy as np
 
 from ..graph.edit import Edit
 from ..graph.model import Region, Weight
-from .kernels import blocks, integers
+from .calibrated import Calibration
+from .kernels import blocks, feedback, integers
 from .kernels.blocks import Blocks
+from .kernels.feedback import Rounded
 from .kernels.integers import Axis, Integers
 from .kernels.output import Output
 from .kernels.tiles import Array, Matrix, Tile, Workers
@@ -95,18 +97,17 @@ class Packer:
         return PackedBlocks(kind, k, n, packed.region, named, points, dtype)
 
     def compensated(
-        self, weight: Weight, kind: Blocks, squares: Array, *, transposed: bool, dtype: str
+        self, weight: Weight, kind: Blocks, seen: Calibration | None, *, transposed: bool, dtype: str
     ) -> PackedBlocks | None:
-        """The same by `feedback.rounded`; K must be made of whole blocks. The matrix is held as a whole."""
-        from .kernels import feedback
-
+        """The same by `feedback.rounded`, or `feedback.nearest` where `seen` is None; K must be made of whole blocks.
+        The matrix is held as a whole."""
         matrix = Matrix(weight.region, weight.dtype, *weight.shape)
         read = matrix.read(Tile(0, matrix.rows, 0, matrix.cols), self._workers.buffers)
         values = read.T if transposed else read
         if not np.isfinite(values).all():
             self.odd.add(weight.name)
             return None
-        found = feedback.rounded(values, squares, kind, np.dtype(dtype))
+        found = _rounded(weight, values, kind, seen, dtype)
         k, n = values.shape
         packed = self._output.reserve(kind.shape(k, n), np.uint8)
         packed.array[...] = feedback.packed(found.integers, kind)
@@ -214,3 +215,15 @@ class Packer:
             self._edit.put(f"{weight.name}_scale", scale.reshape(shape)),
             self._edit.put(f"{weight.name}_zero_point", zero.reshape(shape)),
         )
+
+
+def _rounded(weight: Weight, values: Array, kind: Blocks, seen: Calibration | None, dtype: str) -> Rounded:
+    """Computed once for each calibration."""
+    squares = seen.of(weight.name) if seen is not None else None
+    if seen is None or squares is None:
+        return feedback.nearest(values, kind, np.dtype(dtype))
+    key = (weight.region, kind, values.shape, values.strides, dtype)
+    if key not in seen.rounded:
+        seen.rounded[key] = feedback.rounded(values, squares, kind, np.dtype(dtype))
+    found: Rounded = seen.rounded[key]
+    return found

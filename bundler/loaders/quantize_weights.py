@@ -12,13 +12,15 @@ from ..errors import StepError, printable
 from ..graph.model import Model
 from .base import Context, Skip
 
+JUDGED = "calibrated on the golden set, which it is judged by, too: Golden(calibration=...) tells how it carries over"
+
 
 @dataclass(frozen=True, slots=True)
 class QuantizeWeights:
     """Like image compression at a higher quality: activations stay exact, so it is closer than `quantize_dynamic`."""
 
     name: ClassVar[str] = "quantize_weights"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     tools: ClassVar[tuple[str, ...]] = ("numpy", "onnx")
     max_error: ClassVar[float] = float("inf")
     min_cosine: ClassVar[float] = 0.8
@@ -57,9 +59,12 @@ class QuantizeWeights:
         if self.bits == 4 and self.block_size == "row":
             raise Skip('block_size="row" is for 8 bits')
         wanted = chosen(self.tensors, model, context.entry, self.name)
-        if self.calibrate and (context.samples is None or not context.samples.given):
-            raise Skip("calibrate=True rounds with golden inputs in view, and the entry has none")
-        seen = calibration(model, context.samples) if self.calibrate and context.samples else None
+        inputs = context.calibration or context.samples
+        if self.calibrate and (inputs is None or not inputs.given):
+            raise Skip(_uncalibrated(context))
+        seen = calibration(model, inputs) if self.calibrate and inputs else None
+        if seen is not None and context.calibration is None:
+            context.log(JUDGED)
         result, step = rewrite(model, context.scratch, lambda rewriting: BlockWise(self, rewriting, wanted, seen))
         odd = [f'weight "{printable(name, 60)}" holds infinity or NaN' for name in sorted(step.packer.odd)]
         if result is None:
@@ -67,6 +72,12 @@ class QuantizeWeights:
         for line in odd:
             context.log(f"{line}: it stays")
         return result
+
+
+def _uncalibrated(context: Context) -> str:
+    if context.calibration is not None:
+        return f"calibrate=True rounds with other inputs in view, and they cannot be used: {context.calibration.note}"
+    return "calibrate=True rounds with golden inputs in view, and the entry has none"
 
 
 def chosen(patterns: tuple[str, ...], model: Model, entry: str, step: str) -> frozenset[str]:

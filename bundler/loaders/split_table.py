@@ -27,7 +27,8 @@ class SplitTable:
         self._order = np.argsort(np.concatenate([often, seldom]), kind="stable")
         """Row of the table -> its place: in the first of the two, or behind all of that in the second."""
         self._often = packer.rows(packer.selected(weight, often, "often"), 1, dtype="float32")
-        self._seldom = packer.blocks(packer.selected(weight, seldom, "seldom"), kind, transposed=True, dtype="float16")
+        rest = packer.selected(weight, seldom, "seldom")
+        self._seldom = packer.compensated(rest, kind, None, transposed=True, dtype="float16")
         self.whole = self._often is not None and self._seldom is not None
         if self.whole:
             packer.done.add(weight.name)

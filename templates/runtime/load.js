@@ -11,8 +11,9 @@ import { fetchManifest } from "./pinned.js";
 import { locate } from "./place.js";
 import { trackProgress } from "./progress.js";
 import { orAbort, together, within } from "./scope.js";
+import { collectGarbage } from "./scratch.js";
 import { openSession } from "./session.js";
-import { collect, noteBuild } from "./upkeep.js";
+import { noteBuild } from "./upkeep.js";
 
 /**
  * @typedef {import("./types.d.ts").Spec} Spec
@@ -128,7 +129,7 @@ function remember({ key, proven, skipped }, choice) {
   if (proven) return;
   const text = [navigator.userAgent, labelOf(choice), ...skipped.map((reason) => reason.replaceAll("\n", " "))].join("\n");
   note(key, text)
-    .then(collect)
+    .then(async () => (await import("./tidy.js")).collect())
     .catch(() => {}); // next time
 }
 
@@ -162,13 +163,14 @@ export async function open(spec, choice, options, skipped) {
   const { signal = NEVER } = options;
   const { variant, device } = choice;
   const lazy = !plain.has(variant.graph.sha256);
-  const layout = layOut(variant, lazy);
+  const layout = layOut(variant, lazy, options.kept);
   const large = variant.data.reduce((sum, { bytes }) => sum + bytes, 0) > BIG;
   const progress = trackProgress(spec.name, layout.places.map(({ blob }) => blob), options.onProgress);
   const writer = variant.generation && import("./generate.js").catch(() => undefined); // while the weights come
   const ort = await startAndFetch(spec, choice, layout, progress, options);
   const writing = await writer;
   progress.tell("session");
+  if (large) collectGarbage();
   const files = layout.mount();
   try {
     const session = await untilAborted(openSession(ort, choice, layout.graph, files, { ...(large ? FRUGAL : {}), ...writing?.placement(choice), ...options.sessionOptions }), signal);

@@ -1,12 +1,10 @@
-// What the store holds, and what of it is of no use any more.
+// What the store holds.
 
 import { filesOf } from "./assemble.js";
 import { overflow, tryAgain, usageOf } from "./depot.js";
 import { openStore } from "./store.js";
 
-const LIVE = "live-"; // one note for each build of this origin: the files of its last manifest
-const FORGET_MS = 60 * 86_400_000; // a build that no page has loaded for 60 days is gone
-const WAIT_MS = 1_000;
+export const LIVE = "live-"; // one note for each build of this origin: the files of its last manifest
 
 /**
  * Writes down what a build consists of, before any of it is stored: what nobody names is removed by whoever tidies next.
@@ -22,32 +20,10 @@ export async function noteBuild(build, spec, manifest) {
   await store.note(LIVE + (await nameOf(build)), JSON.stringify({ at: Date.now(), live: [...new Set(live)] }));
 }
 
-/** Removes the files that no build names any more. */
-export async function collect() {
-  const store = await openStore();
-  if (!store.shared) return;
-  await new Promise((resolve) => setTimeout(resolve, WAIT_MS)); // the page has better things to do now
-  const files = await store.list();
-  const named = await namedIn(store);
-  for (const sha256 of files) if (!named.has(sha256)) await store.remove(sha256);
-}
-
 /** @param {string} text */
 async function nameOf(text) {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
   return Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** @param {import("./store.js").Store} store @returns {Promise<Set<string>>} */
-async function namedIn(store) {
-  const named = new Set();
-  for (const key of await store.notes()) {
-    if (!key.startsWith(LIVE)) continue;
-    const { at, live } = JSON.parse((await store.note(key)) ?? "{}");
-    if (Date.now() - at < FORGET_MS) live.forEach((/** @type {string} */ sha256) => named.add(sha256));
-    else await store.note(key, null);
-  }
-  return named;
 }
 
 /** @returns {Promise<import("./types.d.ts").CacheInfo>} */

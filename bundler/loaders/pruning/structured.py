@@ -60,7 +60,7 @@ def _opened(options: Prune, model: Model, context: Context, samples: Baseline) -
     surgery = Surgery(
         model,
         context.scratch,
-        samples,
+        context.calibration if context.calibration is not None and context.calibration.given else samples,
         lambda family: family.kind in kinds and (names is None or any(one.weight in names for one in family.readers)),
     )
     if surgery.families:

@@ -1,11 +1,12 @@
 """The chains that a search tries as a whole: what comes before the weights get their precision, and what after.
 
-A chain is steps that a config could name, so that a recipe can be written down. To let a search try another loader
-(pruning to a share, say), put it into a chain here: everything else goes by measured bytes, metric and latency.
+A chain is steps that a config could name, so that a recipe can be written down. To let a search try another loader,
+put it into a chain here: everything else goes by measured bytes, metric and latency.
 """
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -18,10 +19,12 @@ from ...process import Limits
 from ..base import Context, nothing, silent
 from ..float16 import Float16
 from ..fuse import Fuse
+from ..prune import Prune
 from ..quantize_dynamic import QuantizeDynamic
 from ..quantize_weights import QuantizeWeights
 from ..regression import of_form
 from ..simplify import Simplify
+from ..step import StepResult
 
 Chain = tuple[Any, ...]
 BEFORE: tuple[Chain, ...] = ((Simplify(),), (Simplify(), Fuse()))
@@ -56,20 +59,35 @@ def made(chain: Chain, start: Made, context: Context) -> Made | None:
     return done
 
 
+def pruned(start: Made, context: Context, accuracy: float, minutes: float) -> Made | None:
+    """`start` without the heads, neurons and channels that can go at `accuracy`. None: less than 1 % of its FLOPs.
+
+    The search says how much that is; what is kept is the step that cuts so much without a search.
+    """
+    found = _result(Prune(accuracy=accuracy, minutes=minutes), start.model, context)
+    flops = found.details.get("flops") if found is not None and not found.skipped else None
+    share = math.floor((1 - flops["after"] / flops["before"]) * 1e4) / 1e4 if flops else 0.0
+    return made((Prune(structured=share),), start, context) if share >= 0.01 else None
+
+
 def _applied(step: Any, model: Model, context: Context) -> Model | None:
+    result = _result(step, model, context)
+    usable = result is not None and not result.skipped and not result.refused
+    return result.model if result is not None and usable else None
+
+
+def _result(step: Any, model: Model, context: Context) -> StepResult | None:
     scratch = tempfile.mkdtemp(prefix="chain-", dir=context.scratch)
     spec = LoaderSpec(step.name, tuple(sorted(asdict(step).items())))
     bare = replace(context, scratch=scratch, detail=nothing, log=silent)
     limits = Limits.for_model(model.nbytes)
     try:
-        result = process.run(
+        result: StepResult = process.run(
             "bundler.loaders.step:apply_step", spec, model, bare, "", limits=limits, label=step.name, tmp=scratch
         )
     except MbundleError:
         return None
-    usable = not result.skipped and not result.refused
-    found: Model | None = result.model if usable else None
-    return found
+    return result
 
 
 def label(steps: Chain) -> str:
@@ -78,6 +96,8 @@ def label(steps: Chain) -> str:
 
 
 def _named(step: Any) -> str:
+    if isinstance(step, Prune):
+        return f"prune {step.structured or 0:.1%}"
     if not isinstance(step, QuantizeWeights):
         return str(step.name)
     seen = "c" if step.calibrate else ""

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from ...graph.model import Model, Weight
 from ..base import Context
 from ..origin import FLOATS
-from .chains import AFTER, BEFORE, FAST, Made, label, made
+from ..prune import quantized
+from ..verify.samples import load
+from .chains import AFTER, BEFORE, FAST, Made, label, made, pruned
 from .clock import Clock
 from .goal import Goal, Trial
 from .hull import Move, Option, assigned, moves
@@ -21,6 +23,12 @@ ROUNDS = 3
 """A move that goes too far (a table of half the model's bytes) is left out, and the search goes on behind it."""
 WORTH = 0.9
 """Of the bytes that are left by what comes behind the precisions: halves are slow where a CPU computes them."""
+ROWS = 256
+"""Of inputs, below which nothing is pruned: 24 were learnt by heart, and 80 % of a net was taken for superfluous."""
+FREE = 0.1
+"""Of what the accuracy may lose, for pruning."""
+TIME = 0.15
+"""Of the time that is left, for the search of how much can be pruned."""
 LEAST = 16 << 10
 """Bytes of a weight below which its precision is not worth a trial."""
 
@@ -61,7 +69,7 @@ class Hunt:
         starts = self._starts()
         if self.goal.latency is not None:
             self._fast(starts)
-        base = self._base(starts)
+        base = self._pruned(self._base(starts))
         if not self._late():
             self._weights(base)
         self._endings(base)
@@ -92,6 +100,28 @@ class Hunt:
         if self.goal.latency is not None:
             return min(good, key=lambda start: trials[start.steps].ms or 0.0)
         return min(good, key=lambda start: (start.model.nbytes, len(start.steps)))
+
+    def _pruned(self, base: Made) -> Made:
+        """`base` without what can all but go: precision has better uses for the rest of what may be lost."""
+        whole = next(found.trial.metric for found in self._found if found.start is base)
+        floor = max(self.goal.accuracy, whole - abs(whole) / 10)
+        left = (self._end - time.monotonic()) / 60
+        if self._late() or quantized(base.model):
+            return base
+        if self._rows() < ROWS:
+            self._context.log(f"nothing was pruned: that is learnt from {ROWS} rows of inputs at least")
+            return base
+        found = pruned(base, self._context, whole - FREE * (whole - floor), round(TIME * left, 2))
+        if found is None:
+            self._context.log("nothing was pruned: what can go matters more than what precision takes")
+            return base
+        return found if self.goal.accurate(self._note(found, found.model)) else base
+
+    def _rows(self) -> int:
+        """Of the inputs that pruning learns from: of few of them it would learn what they have by chance."""
+        inputs = self._context.calibration or self._samples
+        firsts = (next(iter(feeds.values())) for feeds, _ in load(inputs, self._source.signature) if feeds)
+        return sum(len(first) if first.ndim else 1 for first in firsts)
 
     def _fast(self, starts: list[Made]) -> None:
         for start in starts:
