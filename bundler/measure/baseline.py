@@ -100,6 +100,7 @@ def _of_ref(root: str, ref: str) -> bytes:
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise InputError(problem("MB542", f"git cannot be run: {printable(str(error))}.", file=ref)) from error
     if done.returncode:
-        why = printable(done.stderr.decode(errors="replace").strip().splitlines()[-1:][0] if done.stderr else "")
+        told = done.stderr.decode(errors="replace").strip().splitlines() or [""]
+        why = printable(told[-1]).rstrip(".")
         raise InputError(problem("MB542", f"It is no file, and git says: {why}.", file=ref))
     return done.stdout

@@ -43,8 +43,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     configure(folder, ENTRIES, 'chunks=Chunks(min_size="4 KiB", max_size="12 KiB")')
     mbundle(folder, "build")
     rows = [
-        {"variant": name, "device": "wasm", "figures": {"latencyMs": {"value": ms}, "loadMs": {"value": 300}}}
-        for name, ms in ((None, 9), ("q8", 4), ("fp32", 8))
+        {"variant": name, "device": device, "figures": {"latencyMs": {"value": ms}, "loadMs": {"value": 300}}}
+        for device, more in (("wasm", 5), ("wasm-threads", 0))
+        for name, ms in ((None, 9 + more), ("q8", 4 + more), ("fp32", 8 + more))
     ]
     bench = {"version": 1, "benches": [{"entries": {"first": {"rows": rows}}}]}
     (folder / ".mbundle/bench.json").write_text(json.dumps(bench))
@@ -118,6 +119,13 @@ def test_it_can_be_worked_with(page: Page, project: Path) -> None:
     dots.first.focus()
     assert "accuracy" in str(dots.first.get_attribute("aria-label"))
     assert page.locator("#waterfall [role=img]").count() > 0
+
+    inference = page.locator("#measured tr", has_text="inference")
+    assert "".join(inference.inner_text().split()) == "inference9ms4ms0.44×8ms0.89×"
+    page.locator("#measured select").select_option("WebAssembly, 1 thread")
+    assert "".join(inference.inner_text().split()).startswith("inference14ms9ms")
+    page.get_by_label("Times on").select_option("WebAssembly, 1 thread")
+    assert "9 ms" in str(dots.first.get_attribute("aria-label"))
     assert page.locator("#history [role=img]").count() > 0
 
 
@@ -155,6 +163,9 @@ def test_names_are_text_wherever_they_stand(page: Page, tmp_path: Path, project:
     text = page.locator("main").evaluate("(main) => main.textContent")
     for payload in PAYLOADS:
         assert payload in text
+    checks = page.locator("#checks tbody tr").all_inner_texts()
+    assert len(checks) == len(PAYLOADS)
+    assert "x 0.5" in checks[0]
     assert page.evaluate("window.ran") is None
     assert page.locator("main :is(script, iframe, img, object, embed, a[href^=javascript], base, form)").count() == 0
     handlers = "all => all.flatMap((one) => [...one.attributes]).filter(({ name }) => name.startsWith('on')).length"
