@@ -6,11 +6,11 @@ What a `model.config.py` imports. The names load on first use, so `import bundle
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .config.declare import Budget, Chunks, ConfigEnv, Entry, Golden, Output, define_config
+    from .config.declare import Budget, Chunks, ConfigEnv, Entry, Golden, Output, define_config, distill
 
 __version__ = "0.1.0"
 
-__all__ = ["Budget", "Chunks", "ConfigEnv", "Entry", "Golden", "Output", "define_config"]
+__all__ = ["Budget", "Chunks", "ConfigEnv", "Entry", "Golden", "Output", "define_config", "distill"]
 
 
 def __getattr__(name: str) -> object:

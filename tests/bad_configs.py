@@ -211,6 +211,35 @@ CASES = [
         "cosine",
         '"cosine"',
     ),
+    Case(
+        "golden metrics and metric",
+        entry("source='m.onnx', golden=Golden('t.json', metrics={'top1': 1}, at_least=1)"),
+        "MB131",
+        "it takes no `at_least`",
+    ),
+    Case(
+        "golden metrics list", entry("source='m.onnx', golden=Golden('t.json', metrics=['top1'])"), "MB112", "must map"
+    ),
+    Case(
+        "golden metrics name",
+        entry("source='m.onnx', golden=Golden('t.json', metrics={'top1': 1, 'top6': 0})"),
+        "MB113",
+        "'top6'",
+        'Did you mean "top',
+    ),
+    Case(
+        "golden metrics twice",
+        entry("source='m.onnx', golden=Golden('t.json', metrics={lambda a, b: 1: 1, lambda a, b: 2: 0})"),
+        "MB117",
+        "'<lambda>'",
+    ),
+    Case(
+        "budget of a metric that is not there",
+        entry("source='m.onnx', golden=Golden('t.json', metric='top1'), budget=Budget(accuracy={'top2': 1})"),
+        "MB113",
+        "'top2'",
+        'Did you mean "top1"?',
+    ),
     Case("golden limits", entry("source='m.onnx', golden=Golden('t.json', at_least=2)"), "MB113", "from -1 to 1"),
     Case("golden twice", entry("source='m.onnx', golden=Golden('t.json', path='t.json')"), "MB114", "given twice"),
     # loaders

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from bundler.config.budgets import NETWORKS as NAMES
 from bundler.serve.networks import NETWORKS
 
-from .cli import Within, configure, run
+from .cli import Within, configure, environment, run
 
 ENTRY = '"a": Entry(source="models/a.onnx", budget=Budget({budget}))'
 
@@ -225,6 +228,48 @@ def test_the_workflow_is_written_once(app: Path) -> None:
     assert str(path.relative_to(app)) in done.stderr
     assert "mbundle check" in path.read_text()
     assert run(app, "init", "--ci", "github").status == 2
+
+
+def test_the_steps_of_the_workflow_do_what_they_should(app: Path, within: Within, tmp_path: Path) -> None:
+    """Its own commands, on a commit that has a baseline and then on one that grows."""
+    build(app, within, "size=1000000, growth='2%'")
+    within(app, "check", "--update").ok()
+    run(app, "init", "--ci", "github").ok()
+    flow = yaml.safe_load((app / ".github/workflows/models.yml").read_text())
+    assert set(flow[True]) == {"pull_request", "push", "schedule"}  # YAML 1.1 reads the key `on` as a boolean
+    steps = flow["jobs"]["check"]["steps"]
+    assert all(("uses" in step) != ("run" in step) for step in steps)
+    scripts = [step for step in steps if any(line.startswith("mbundle ") for line in step.get("run", "").split("\n"))]
+    assert scripts[0]["run"] == "mbundle build"
+    compare = next(step for step in scripts if "BASE" in step.get("env", {}))
+
+    git(app, "init", "-q")
+    git(app, "add", "mbundle-baseline.json")
+    git(app, "commit", "-qm", "baseline")
+    shim = tmp_path / "bin/mbundle"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m bundler "$@"\n')
+    shim.chmod(0o755)
+    summary = tmp_path / "summary.md"
+    more = {"PATH": f"{shim.parent}:{os.environ['PATH']}", "BASE": "HEAD", "GITHUB_STEP_SUMMARY": str(summary)}
+
+    def stepped(script: str) -> subprocess.CompletedProcess[str]:
+        command = ["bash", "-e", "-c", script]
+        env = environment() | more
+        return subprocess.run(command, cwd=app, env=env, capture_output=True, text=True, check=False, timeout=600)
+
+    assert stepped(scripts[0]["run"]).returncode == 0
+    kept = stepped(compare["run"])
+    assert (kept.returncode, kept.stdout) == (0, "")
+    assert "2 of 2 budgets kept" in summary.read_text()
+    configure(app, ENTRY.format(budget="size=1000, growth='2%'"))
+    assert stepped(scripts[0]["run"]).returncode == 0
+    grown = stepped(compare["run"])
+    assert grown.returncode == 4
+    assert grown.stdout.startswith("::error title=mbundle::a/default: size is ")
+    assert ET.parse(app / "mbundle-junit.xml").find(".//failure") is not None
+    assert "1 of 2 budgets kept" in (app / "mbundle-check.md").read_text()
+    assert len((app / ".mbundle/history.jsonl").read_text().splitlines()) == 2
 
 
 def git(folder: Path, *arguments: str) -> None:

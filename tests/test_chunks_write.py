@@ -18,6 +18,7 @@ from bundler.chunks.placement import Placement
 from bundler.chunks.sources import Sources
 from bundler.chunks.write import plan_chunks
 from bundler.config.schema import ChunkSpec
+from bundler.emit.transaction import Transaction
 from bundler.errors import InputError, MbundleError
 from bundler.graph.model import Model, Region
 from tests.emit_project import SPEC, build, model, of, tree, two_entries
@@ -158,6 +159,24 @@ def test_an_update_reads_and_writes_what_changed(tmp_path: Path, monkeypatch: py
     committed, _ = build(tmp_path, {("a", "x"): of([*base.weights, *more.weights])}, memo=memo)
     assert sum(read.values()) == 10_000
     assert len([name for name in committed.written if name.endswith(".bin")]) == 1
+
+
+def test_of_a_model_that_was_saved_again_only_what_changed_is_staged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows any digest of the new file, so all of it is read; writing it again to find out would take longer."""
+    old = model(tmp_path / "a.weights", [50_000, 60_000, 12_345, 2_000, 3_000])
+    build(tmp_path, {("a", "x"): old})
+    content = bytearray((tmp_path / "a.weights").read_bytes())
+    content[50_000] ^= 1  # the second weight's first byte
+    (tmp_path / "b.weights").write_bytes(content)
+    new = of([replace(one, region=replace(one.region, path=str(tmp_path / "b.weights"))) for one in old.weights])
+    staged = []
+    stage = Transaction.stage
+    monkeypatch.setattr(Transaction, "stage", lambda self: staged.append(1) or stage(self))
+    committed, placements = build(tmp_path, {("a", "x"): new})
+    assert len(staged) == len([name for name in committed.written if name.endswith(".bin")]) == 1
+    assert_all_there(tmp_path / "dist", {("a", "x"): new}, placements)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])

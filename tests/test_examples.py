@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from bundler.cli import VERBS
-from bundler.measure.golden import accuracy
+from bundler.measure.goldenfile import accuracy
 from fixtures import minilm, real_models
 
 from . import dist
 from .cli import ROOT, run
+from .web import icons
 
 pytestmark = pytest.mark.models
 
@@ -46,7 +47,17 @@ def verdicts(folder: Path, status: int = 4) -> dict[str, str]:
     """Budget -> what `mbundle check` says of it."""
     done = run(folder, "check", "--format", "json")
     assert done.status == status, done.stdout + done.stderr
-    return {row["name"]: row["state"] for row in done.json["verdicts"]}
+    return {row.get("metric") or row["name"]: row["state"] for row in done.json["verdicts"]}
+
+
+def baseline(folder: Path, entry: str) -> None:
+    """The first step of the workflow: the source beside what ships, as cheap as it gets, and without a browser."""
+    cheap = ("--runs", "1", "--inferences", "1", "--warmup", "0", "--browser", "none", "--json")
+    rows = run(folder, "bench", entry, *cheap, timeout=600).ok().json["entries"][entry]["rows"]
+    assert {None} < {row["variant"] for row in rows if row["figures"]["latencyMs"]["value"] > 0}
+    assert all("error" not in row for row in rows)
+    run(folder, "check", "--no-bench", "--update")
+    assert (folder / "mbundle-baseline.json").is_file()
 
 
 def native(told: Any, entry: str, variant: str) -> Any:
@@ -76,6 +87,7 @@ def test_filetype_from_the_full_model_to_a_check_that_passes(tmp_path: Path) -> 
     project = example("filetype", tmp_path / "app", APP, step, ruin, bar)
     run(project, "golden", "record").ok()
     run(project, "build").ok()
+    baseline(project, "filetype")
     edit(project, (bar[1], bar[0]))  # built before there was a bar: a build with one rolls the step back
     status, told = checked(project)
     assert status == 1
@@ -102,6 +114,7 @@ def test_filetype_from_the_full_model_to_a_check_that_passes(tmp_path: Path) -> 
 @pytest.mark.slow
 def test_ocr_reads_the_same_tokens_with_8_bit_weights_and_not_with_the_stock_recipe(tmp_path: Path) -> None:
     pytest.importorskip("PIL")
+    bar = ('metric="tokens", at_least=0.97', 'metric="tokens"')
     source = ("package:rapidocr-onnxruntime/rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx", "rec.onnx")
     stock = ('"fp32": [],', '"q8": [quantize_dynamic()],\n                "fp32": [],')
     names = ("import quantize_weights", "import quantize_dynamic, quantize_weights")
@@ -112,25 +125,40 @@ def test_ocr_reads_the_same_tokens_with_8_bit_weights_and_not_with_the_stock_rec
     w8, q8, fp32 = stats["entries"][0]["variants"]
     assert (q8["steps"][-1]["status"], q8["bytes"]) == ("rolled back", fp32["bytes"])
     assert q8["steps"][-1]["metric"] < 0.9
+    baseline(project, "ocr")
     assert w8["bytes"] < 4_000_000 < 2 * w8["bytes"] < fp32["bytes"]
     status, told = checked(project)
     assert status == 0
     assert native(told, "ocr", "w8")["value"] >= 0.97
     assert told["entries"]["ocr"]["samples"] == 5
 
+    edit(project, ('"w8": [quantize_weights()],', ""), bar)  # the stock recipe alone, and nothing that rolls it back
+    run(project, "build", timeout=600).ok()
+    assert verdicts(project)["accuracy"] == "unknown"
+    assert native(checked(project)[1], "ocr", "q8")["value"] < 0.9
+    assert verdicts(project) == {"size": "ok", "accuracy": "over"}
+
+    edit(project, ("quantize_dynamic()", "quantize_weights()"), (bar[1], bar[0]))
+    run(project, "build", timeout=600).ok()
+    assert checked(project)[0] == 0
+    assert verdicts(project, 0) == {"size": "ok", "accuracy": "ok"}
+
 
 @pytest.mark.slow
 def test_icons_the_stock_recipe_fails_where_8_bit_weights_pass(tmp_path: Path) -> None:
     """At almost the same size: 23 MB."""
     pytest.importorskip("tokenizers")
-    models = ('MODELS = "../../.models"', f"MODELS = {str(minilm.model().parent)!r}")
+    minilm.golden()
     stock = ('"w8": [', '"q8": [quantize_dynamic()],\n                "w8": [')
     names = ("import fuse, quantize_weights", "import fuse, quantize_dynamic, quantize_weights")
-    bar = ("metric=top10_overlap, at_least=0.95", "metric=top10_overlap")
-    minilm.golden(), minilm.tokenizer_file()
-    project = example("icon-search", tmp_path / "app", models, stock, names, bar)
-    run(project, "golden", "record", timeout=1200).ok()
+    bar = ("{top10_overlap: 0.95,", "{top10_overlap: None,")
+    project = example("icon-search", tmp_path / "app")
+    config = project / "model.config.py"
+    config.write_text(icons.told(config.read_text()))
+    edit(project, stock, names, (f"metrics={bar[0]}", f"metrics={bar[1]}"))
     run(project, "build", timeout=1800).ok()
+    run(project, "golden", "record", timeout=1200).ok()
+    baseline(project, "icons")
     edit(project, (bar[1], bar[0]))
     status, told = checked(project)
     assert status == 1
@@ -140,9 +168,9 @@ def test_icons_the_stock_recipe_fails_where_8_bit_weights_pass(tmp_path: Path) -
     sizes = {one["name"]: one["measured"]["bytes"] for one in dist.variants(dist.manifest(project / "mbundle-output"))}
     assert abs(sizes["q8"] - sizes["w8"]) < 0.04 * sizes["q8"]
 
-    assert verdicts(project) == {"size": "ok", "first_load": "ok", "accuracy": "over"}
+    assert verdicts(project) == {"size": "ok", "first_load": "ok", "accuracy": "over", "hit_rate": "ok"}
 
     edit(project, (stock[1], stock[0]))
     run(project, "build", timeout=1800).ok()
     assert checked(project)[0] == 0
-    assert verdicts(project, 0) == {"size": "ok", "first_load": "ok", "accuracy": "ok"}
+    assert verdicts(project, 0) == {"size": "ok", "first_load": "ok", "accuracy": "ok", "hit_rate": "ok"}

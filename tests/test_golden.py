@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from bundler.loaders.verify.metrics import NAMED
-from bundler.measure.golden import accuracy as figures
+from bundler.measure.goldenfile import accuracy as figures
 from fixtures import models
 
 from .cli import run
 
 CONFIG = """
 import numpy as np
-from bundler import Entry, Golden, define_config
+from bundler import Budget, Entry, Golden, define_config
 from bundler.loaders import quantize_weights
 
 def rows():
@@ -35,6 +35,10 @@ def negated(model, context):
     edited.graph.outputs[0] = made.outputs[0]
     made.outputs[0].shape, made.outputs[0].type = value.shape, value.type
     return model.with_ir(edited, context.scratch)
+
+def spread(outputs, reference):
+    (found,), (wanted,) = outputs.values(), reference.values()
+    return float(np.sign(sum((a * b).sum() for a, b in zip(found, wanted))))
 
 config = define_config(entries={{"net": Entry(source="net.onnx", {more})}})
 """
@@ -146,9 +150,48 @@ def test_a_bar_that_a_variant_misses_fails(tmp_path: Path) -> None:
     accuracy = figures(str(tmp_path))
     assert (accuracy["net"]["bad"]["value"], accuracy["net"]["fp32"]["value"]) == (0, 1)
     assert accuracy["net"]["bad"] | {"identity": ""} == {
-        "metric": "top1", "value": 0, "atLeast": 0.9, "worst": "native", "identity": "",
+        "metric": "top1", "value": 0, "atLeast": 0.9, "worst": "native", "identity": "", "scores": {"top1": 0},
         "cosine": accuracy["net"]["bad"]["cosine"],
     }  # fmt: skip
+
+
+def test_several_metrics_each_with_its_own_bar_and_budget(tmp_path: Path) -> None:
+    variants = ', variants={"bad": [negated], "fp32": []}, max_error=1e9'
+    metrics = 'golden=Golden(rows, metrics={{"top5": 0, spread: {}, "labels": None}}){}'
+    budget = ", budget=Budget(accuracy={'top5': 0.0, spread: 0.25, 'labels': 0.0})"
+    project(tmp_path, metrics.format(0.25, budget) + variants)
+    run(tmp_path, "golden", "record").ok()
+    run(tmp_path, "build").ok()  # only the first metric judges steps
+    status, told = checked(tmp_path)
+    row = told["entries"]["net"]
+    assert (row["metric"], row["bars"]) == ("top5", {"top5": 0, "spread": 0.25, "labels": None})
+    bad, fp32 = (row["variants"][name]["providers"]["native"] for name in ("bad", "fp32"))
+    assert (fp32["metrics"]["spread"], fp32["status"]) == (1, "ok")
+    assert bad["metrics"].keys() == {"top5", "spread", "labels"}
+    assert bad["value"] == bad["metrics"]["top5"] < 1
+    assert (status, bad["status"]) == (1, "wrong")
+    assert bad["note"] == f"its spread is {bad['metrics']['spread']:.4f} (0.25 is the least)"
+    shown = run(tmp_path, "golden", "check", "--browser", "none").stderr
+    assert "spread -1.0000 (least 0.25)" in shown
+    assert max(len(line) for line in shown.splitlines() if "least" in line or "top5" in line) <= 80
+
+    result = run(tmp_path, "check", "--json")
+    found = {(one["name"], one.get("metric", "")): one["state"] for one in result.json["verdicts"]}
+    assert (result.status, found) == (
+        4, {("accuracy", ""): "ok", ("accuracy", "spread"): "over", ("accuracy", "labels"): "ok"},
+    )  # fmt: skip
+    assert "net/bad: spread is -1, its budget is at least 0.25" in result.stderr
+    run(tmp_path, "check", "--update", "--history")
+    again = run(tmp_path, "check", "dist", "--base", "mbundle-baseline.json", "--json")  # budgets of the baseline
+    assert {(one["metric"], one["base"]) for one in again.json["verdicts"] if "metric" in one} == {
+        ("spread", -1), ("labels", bad["metrics"]["labels"]),
+    }  # fmt: skip
+    report = run(tmp_path, "report", "--json").ok().json
+    assert report["entries"][0]["variants"][0]["accuracy"]["scores"]["spread"] == -1
+    assert report["entries"][0]["budget"]["scores"] == {"spread": 0.25, "labels": 0}
+
+    project(tmp_path, metrics.format(-2, budget) + variants)
+    assert checked(tmp_path)[0] == 0
 
 
 def test_a_changed_source_and_unknown_names_are_told(tmp_path: Path) -> None:

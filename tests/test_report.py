@@ -99,7 +99,7 @@ def test_a_bench_of_other_bytes_is_not_shown(built: Path) -> None:
     path.write_text(json.dumps({"version": 1, "benches": [bench]}))
     q8 = reported(built)["entries"][0]["variants"][0]
     assert q8["bench"] == {"latencyMs": 7, "loadMs": 90}
-    assert [phase["end"] for phase in q8["waterfall"]] == [90]
+    assert [phase["end"] for phase in q8["benches"][0]["load"]] == [90]
 
 
 def test_nothing_built_and_files_of_others(app: Path, built: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from fixtures import models
 
 from . import dist
 from .cli import command, configure, environment, leftovers, run, tree
-from .watching import watching
+from .watching import Event, watching
 
 ENTRY = "'a': Entry(source='a.onnx', use=[simplify()])"
 
@@ -28,6 +28,10 @@ def project(tmp_path: Path) -> Path:
     models.save(models.mlp(), root / "a.onnx")
     configure(root, ENTRY)
     return root
+
+
+def checks(events: list[Event]) -> list[str]:
+    return [event["text"] for event in events if event["type"] == "progress" and "checking" in event["text"]]
 
 
 def test_a_change_rebuilds_what_depends_on_it(project: Path) -> None:
@@ -49,6 +53,23 @@ def test_a_change_rebuilds_what_depends_on_it(project: Path) -> None:
         watch.after(mark, "build-unchanged")
     dist.check(project / "dist")
     assert leftovers(project) == []
+
+
+def test_a_graph_that_passed_the_gates_is_not_checked_again_for_other_weights(project: Path) -> None:
+    model = models.mlp(20, width=32)
+    largest = max(model.graph.initializer, key=lambda tensor: tensor.ByteSize())
+    with watching(project) as watch:
+        for change, checked in ((b"", True), (b"\1", False), (b"\2", False)):
+            mark = watch.mark()
+            largest.raw_data = change + largest.raw_data[len(change) :]
+            models.save(model, project / "a.onnx")
+            watch.after(mark, "model-update")
+            assert bool(checks(watch.events[mark:])) is checked
+        mark = watch.mark()
+        model.graph.node[0].input[0] = "nowhere"
+        models.save(model, project / "a.onnx")
+        watch.after(mark, "error")
+    dist.check(project / "dist")
 
 
 def test_a_second_one_follows_the_first_and_takes_its_place(project: Path) -> None:

@@ -50,7 +50,7 @@ def atomic_in_the_folder(p: Project) -> None:
 
 def atomic_from_another_folder(p: Project) -> None:
     for seed in (1, 2, 3):
-        elsewhere = p.root / "made.tmp"
+        elsewhere = p.root.parent / "made.tmp"
         elsewhere.write_bytes(p.bytes(seed))
         os.replace(elsewhere, p.model)
         p.pause()

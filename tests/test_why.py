@@ -64,6 +64,7 @@ def test_an_operator_names_the_step_that_brought_it(built: Path) -> None:
     assert answer["broughtBy"] == ["quantize_dynamic"]
     assert answer["absent"] == ["a/fp32", "b/default"]
     assert answer["places"][0]["bytes"] >= 4 * 64 * 64
+    assert why(built, "matmulinteger") == answer
 
 
 def test_bytes_add_up_to_the_folder(built: Path) -> None:

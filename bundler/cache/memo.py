@@ -1,4 +1,5 @@
-"""Digests that need not be computed again: of regions of unchanged files, and of chunks by their recipe.
+"""What need not be found out again: digests of regions of unchanged files, of chunks by their recipe, and which graphs
+have passed the gates.
 
 One Memo serves one build. A file's fingerprint is taken when the build first meets it; what is learned about the file
 is kept only if the fingerprint is still the same at `save` and was not racy when it was taken. The file of a
@@ -25,6 +26,7 @@ FILE = "memo.json"
 _KIND = "memo"
 _FORGET_AFTER_DAYS = 30
 _MAX_RECIPES = 10_000
+_MAX_PASSED = 1_000
 _DAY_NS = 86_400_000_000_000
 Span = tuple[int, int]
 """Offset and length in a file, bytes."""
@@ -48,8 +50,9 @@ class Memo:
         self._store = store
         self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
-        self._stored, self._recipes = _read(store)
+        self._stored, self._recipes, self._passed = _read(store)
         self._new_recipes: dict[str, frozenset[str]] = {}
+        self._new_passed: dict[str, None] = {}
 
     # -- regions of files
 
@@ -106,6 +109,18 @@ class Memo:
                 self._recipes[name] = (digest, size)
                 self._new_recipes[name] = frozenset(paths)
 
+    # -- gates
+
+    def passed(self, key: str) -> bool:
+        """Whether `learn_passed` was told this key, by this build or a former one."""
+        with self._lock:
+            return key in self._passed
+
+    def learn_passed(self, key: str) -> None:
+        """`key`: digest of all that a check which went well had to judge."""
+        with self._lock:
+            self._passed[key] = self._new_passed[key] = None
+
     # -- the file
 
     def unchanged(self, paths: Iterable[str]) -> bool:
@@ -118,11 +133,11 @@ class Memo:
         with self._lock:
             known = {path: one for path, one in self._known.items() if one.spans and self._settled(path)}
             new = [name for name, paths in self._new_recipes.items() if all(map(self._settled, paths))]
-            if not new and not any(one.learned for one in known.values()):
+            if not new and not self._new_passed and not any(one.learned for one in known.values()):
                 return
-            stored, recipes = _read(self._store)
+            stored, recipes, passed = _read(self._store)
             recipes |= {name: self._recipes[name] for name in new}
-            self._store.put_record(FILE, _KIND, _as_json(stored | known, recipes))
+            self._store.put_record(FILE, _KIND, _as_json(stored | known, recipes, passed | self._new_passed))
 
     def _of(self, path: str) -> _Known:
         known = self._known.get(path)
@@ -147,7 +162,9 @@ class Memo:
         known = self._of(path)
         if known.print is None or fingerprint.of(path) != known.print:
             return False
-        return all(fingerprint.digest(path, *span) == digest for span, digest in known.spans.items())
+        with ThreadPoolExecutor(2) as pool:
+            found = pool.map(lambda span: fingerprint.digest(path, *span), list(known.spans))
+            return all(digest == known.spans[span] for span, digest in zip(list(known.spans), found, strict=True))
 
 
 def _name(recipe: Iterable[str]) -> str:
@@ -155,23 +172,25 @@ def _name(recipe: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(recipe).encode()).hexdigest()
 
 
-def _as_json(known: dict[str, _Known], recipes: dict[str, tuple[str, int]]) -> dict[str, Any]:
+def _as_json(known: dict[str, _Known], recipes: dict[str, tuple[str, int]], passed: dict[str, None]) -> dict[str, Any]:
     oldest = fingerprint.now() - _FORGET_AFTER_DAYS * _DAY_NS
     files = {
         path: [list(one.print), one.seen, [[*span, digest] for span, digest in one.spans.items()]]
         for path, one in known.items()
         if one.print is not None and one.seen > oldest
     }
-    return {"files": files, "recipes": dict(list(recipes.items())[-_MAX_RECIPES:])}
+    recent = dict(list(recipes.items())[-_MAX_RECIPES:])
+    return {"files": files, "recipes": recent, "passed": list(passed)[-_MAX_PASSED:]}
 
 
-def _read(store: Store) -> tuple[dict[str, _Known], dict[str, tuple[str, int]]]:
+def _read(store: Store) -> tuple[dict[str, _Known], dict[str, tuple[str, int]], dict[str, None]]:
     try:
         value = sealed.load(os.path.join(store.folder, FILE), _KIND, FORMAT) or {"files": {}, "recipes": {}}
         files = {
             path: _Known(Fingerprint(*found), seen, {(offset, length): digest for offset, length, digest in spans})
             for path, (found, seen, spans) in value["files"].items()
         }
-        return files, {name: (digest, size) for name, (digest, size) in value["recipes"].items()}
+        recipes = {name: (digest, size) for name, (digest, size) in value["recipes"].items()}
+        return files, recipes, dict.fromkeys(value.get("passed", ()))
     except (sealed.Damaged, KeyError, TypeError, ValueError, AttributeError):
-        return {}, {}
+        return {}, {}, {}

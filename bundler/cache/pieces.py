@@ -24,7 +24,10 @@ AFFORDABLE = 16 << 20
 
 def of_file(path: str, found: Fingerprint, memo: Memo | None = None) -> tuple[Piece, ...]:
     """Pieces that tile the file, none when too much of it would have to be read. OSError when it cannot be."""
-    tiles = tile(found.size, {} if memo is None or found.size <= AFFORDABLE else memo.spans(path))
+    spans = memo.spans(path) if memo else {}
+    if whole := spans.get((0, found.size)):
+        return ((0, found.size, whole),)
+    tiles = tile(found.size, {} if found.size <= AFFORDABLE else spans)
     if sum(length for _, length, digest in tiles if not digest) > AFFORDABLE:
         return ()
     return tuple((at, length, digest or fingerprint.digest(path, at, length)) for at, length, digest in tiles)

@@ -1,13 +1,14 @@
 """Weights out of their source files into chunks: each chunk read, hashed and written once, or not touched at all.
 
 Two threads share the chunks out; hashing, reading and writing all release the GIL. A chunk whose digest is
-known without reading (from the memo) and whose file is already there costs a look at the file's stat.
+known without reading (from the memo) and whose file is already there costs a look at the file's stat. One that looks
+like a file that is there is read once to be sure: of a model whose last layer changed, one chunk is written.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -27,6 +28,10 @@ INLINE_TOTAL = 32 << 10
 """Bytes. A variant with less weight than that ships as one file: a second request would cost more than it saves."""
 
 
+HEAD = 4096
+"""Bytes by which a chunk that is in the output already is known, with its size."""
+
+
 class Staged(Protocol):
     """A file in the making."""
 
@@ -44,6 +49,10 @@ class Target(Protocol):
 
     def have(self, name: str, sha256: str, nbytes: int) -> bool:
         """Whether the output holds that file, whole; it then belongs to this build too."""
+        ...
+
+    def resembles(self, nbytes: int, head: Callable[[], bytes]) -> bool:
+        """Whether the output holds a weight file of that size that begins so."""
         ...
 
     def stage(self) -> Staged: ...
@@ -121,6 +130,9 @@ class _Writer:
     def _chunk(self, chunk: PlannedChunk) -> str:
         regions = [region_of(piece, self.regions[piece.key]) for piece in chunk.slices]
         sha256 = self._foretold(regions)
+        if sha256 is None and self.target.resembles(chunk.nbytes, lambda: self._head(regions[0])):
+            sha256 = self._poured(regions, lambda block: None)
+            self._remember(regions, sha256, chunk.nbytes)
         if sha256 is None or not self.target.have(_path(sha256), sha256, chunk.nbytes):
             sha256 = self._copy(regions)
             self._remember(regions, sha256, chunk.nbytes)
@@ -140,21 +152,30 @@ class _Writer:
     def _copy(self, regions: list[Region]) -> str:
         staged = self.target.stage()
         try:
-            sha = hashlib.sha256()
-            for region in regions:
-                for block in self.sources.blocks(region):
-                    sha.update(block)
-                    staged.write(block)
-                if len(regions) == 1:
-                    self.digests.learn(region, sha.hexdigest())
-                padding = bytes(aligned(region.length) - region.length)
-                sha.update(padding)
-                staged.write(padding)
-            staged.finish(_path(sha.hexdigest()), sha.hexdigest())
+            sha256 = self._poured(regions, staged.write)
+            staged.finish(_path(sha256), sha256)
         except BaseException:
             staged.discard()
             raise
+        return sha256
+
+    def _poured(self, regions: list[Region], write: Callable[[bytes | memoryview], None]) -> str:
+        """The bytes of a chunk into `write`; their sha256."""
+        sha = hashlib.sha256()
+        for region in regions:
+            for block in self.sources.blocks(region):
+                sha.update(block)
+                write(block)
+            if len(regions) == 1:
+                self.digests.learn(region, sha.hexdigest())
+            padding = bytes(aligned(region.length) - region.length)
+            sha.update(padding)
+            write(padding)
         return sha.hexdigest()
+
+    def _head(self, region: Region) -> bytes:
+        head = Region(region.path, region.offset, min(HEAD, region.length))
+        return b"".join(bytes(block) for block in self.sources.blocks(head))
 
     def _remember(self, regions: list[Region], sha256: str, nbytes: int) -> None:
         if not _bare(regions):

@@ -38,7 +38,7 @@ BENCH: dict[str, Diagnostic] = {
     "MB540": Diagnostic(
         "A budget is not kept",
         "The output costs more than its `Budget` allows, and noise does not explain it.",
-        "Make the model smaller or faster (docs/loaders.md), or raise the budget in the config.",
+        "Make the model smaller, faster or more exact (docs/loaders.md), or change the budget in the config.",
     ),
     "MB541": Diagnostic(
         "A budget cannot be judged",

@@ -55,4 +55,29 @@ EXPORT: dict[str, Diagnostic] = {
         "The command looks at the source model, and for a checkpoint a build makes that.",
         "Run `mbundle build` first.",
     ),
+    "MB360": Diagnostic(
+        "There is no checkpoint to learn from",
+        "A student is made of its teacher's layers and taught by its outputs, in torch: that takes a checkpoint.",
+        "Name a folder with a config.json and .safetensors files, or hf:<owner>/<name>.",
+    ),
+    "MB361": Diagnostic(
+        "There is nothing to learn from",
+        "A student learns from texts, one a line, that the checkpoint's own tokenizer reads, or from feeds in an .npz.",
+        "Give distill(data=…) a .txt or .npz file, or a folder of either.",
+    ),
+    "MB362": Diagnostic(
+        "The student cannot be made",
+        "It is the teacher with fewer layers or narrower ones, or a module of yours, and gives what the teacher gives.",
+        'Ask for less than the teacher has: distill(student=3), or student={"num_hidden_layers": 3}.',
+    ),
+    "MB363": Diagnostic(
+        "The training diverged",
+        "The loss is no number any more, so nothing that follows would be better.",
+        "Give distill(learning_rate=…) a smaller value.",
+    ),
+    "MB364": Diagnostic(
+        "The training failed",
+        "The student is trained in the Python that has torch, and that gave up.",
+        "Mend what it says and build again: it goes on where it was. A smaller batch_size takes less memory.",
+    ),
 }

@@ -46,8 +46,7 @@ def export(
         progress.line(f"{os.path.relpath(target)}: {', '.join(files)}")
         progress.line(made.note)
     if as_json:
-        facts = {"cached": made.cached, "versions": dict(made.chain.versions), **made.result}
-        print_json({"ok": True, "outDir": os.path.relpath(target), "files": files, "export": facts})
+        print_json({"ok": True, "outDir": os.path.relpath(target), "files": files, "export": made.facts})
 
 
 def _spec(source: str, task: str, python: str | None) -> ExportSpec:
@@ -68,7 +67,8 @@ def _exported(spec: ExportSpec, target: str, cache_dir: str | None, progress: Pr
     from ..cache.location import cache_folder, keep_out_of_git
     from ..cache.memo import Memo
     from ..cache.store import Store
-    from ..export.ensure import Desk, export
+    from ..export.desk import Desk
+    from ..export.ensure import export
 
     root = os.getcwd()
     with Store(cache_folder(root, cache_dir)) as store, progress.steps("exporting") as told:

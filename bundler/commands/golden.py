@@ -89,6 +89,7 @@ def check(
     from ..config.load import load_config
     from ..emit.manifest import PROVIDERS
     from ..measure import golden as measure
+    from ..measure import goldenfile
 
     settings = load_config(config, mode, "build")
     wanted = tuple(p for p in PROVIDERS if p in providers) or PROVIDERS
@@ -98,7 +99,7 @@ def check(
             done = measure.check(settings, asked, progress)
         finally:
             process.stop()
-        measure.save(settings.root, done.rows)
+        goldenfile.save(settings.root, done.rows)
         changed = write and measure.settle(settings, done)
         left = [one for one in done.wrong if " on native: " in one.what] if write else done.wrong
         if changed:

@@ -45,6 +45,11 @@ def read_export(top: Part, part: Part, source: str, root: str, *, several: bool 
         if not several:
             _refuse_options(part)
         return None
+    return with_options(found, top, part, root)
+
+
+def with_options(found: ExportSpec, top: Part, part: Part, root: str) -> ExportSpec:
+    """With what the entry says about the export. Raises Bad."""
     return replace(
         found,
         python=_python(top, part, root),

@@ -143,6 +143,9 @@ class Golden(Declaration, kw_only=False):
     arrays of all samples, of the step's result, of the source, and of what both were fed."""
     at_least: float | None = None
     """A step whose result agrees less is rolled back, or fails the build (`on_regression`)."""
+    metrics: Mapping[str | Metric, float | None] | None = None
+    """In place of `metric` and `at_least`, several: {top10_overlap: 0.95, hit_rate: 0.37, "top1": None}. The first
+    judges the steps of a build; `mbundle golden check` judges, and tells, all of them. None: no bar."""
     calibration: PathText | None = None
     """An .npz of other inputs, in the form of the golden set's: what `quantize_weights(calibrate=True)` rounds with in
     view, so that the golden set, which judges, shows how that carries over. None: the golden set itself."""
@@ -162,8 +165,8 @@ class Budget(Declaration):
     """Median of the inferences after the first: "50 ms"."""
     latency_p95: str | None = None
     memory: str | int | None = None
-    accuracy: float | None = None
-    """At least: the golden set's metric, as `mbundle golden check` measured it."""
+    accuracy: float | Mapping[str | Metric, float] | None = None
+    """At least: the golden set's metric, as `mbundle golden check` measured it. Of several: {"hit_rate": 0.37}."""
     growth: str | None = None
     """Against the committed baseline, for every variant: "2%"."""
     device: Literal["wasm", "wasm-threads", "webgpu"] = "wasm"
@@ -172,13 +175,35 @@ class Budget(Declaration):
     """Names of limits that warn instead of failing: ["latency"]."""
 
 
+class distill(Declaration, kw_only=False):
+    """A source: a smaller model that is trained to do what a checkpoint does (docs/distill.md)."""
+
+    teacher: PathText
+    """A folder with a config.json and .safetensors files, or "hf:<owner>/<name>"."""
+    student: int | Mapping[str, int] | str
+    """How many of the teacher's layers; or numbers of its config.json, {"num_hidden_layers": 3, "intermediate_size":
+    768}; or "student.py:make", a function that takes the teacher and returns a torch module."""
+    data: PathText
+    """What to learn from: a text file, one text a line; an .npz of feeds, as `Golden` takes them; or a folder of
+    either."""
+    epochs: int
+    """At most so many rounds through the data."""
+    batch_size: int = 32
+    learning_rate: float = 3e-4
+    max_length: int = 128
+    """Tokens of a text; the rest of it is cut off."""
+    patience: int = 2
+    """Epochs without gain, on the golden set or on data that is held out, after which training stops."""
+    seed: int = 0
+
+
 class Entry(Declaration):
     """A named model that the app asks for."""
 
-    source: PathText = ""
+    source: PathText | distill = ""
     """Needed unless there are `candidates`: an .onnx file, a folder holding one, "package:<distribution>/<path>" or
-    "npm:<package>/<path>"; or a checkpoint to export: a folder with a config.json and .safetensors files, or
-    "hf:<owner>/<name>"."""
+    "npm:<package>/<path>"; a checkpoint to export: a folder with a config.json and .safetensors files, or
+    "hf:<owner>/<name>"; or `distill(...)`."""
     task: str = "auto"
     """What a checkpoint is exported for: "feature-extraction", "text-classification", ...; "auto": its own."""
     part: str = ""
@@ -187,7 +212,7 @@ class Entry(Declaration):
     """"optimum", or torch's own "dynamo"; "auto": the first, and the second for what that does not know."""
     export_python: PathText | None = None
     """The Python that has torch and optimum. None: that of the config, else MBUNDLE_EXPORT_PYTHON, else our own."""
-    candidates: Mapping[str, PathText] | None = None
+    candidates: Mapping[str, PathText | distill] | None = None
     """In place of `source`: name -> source of several models, the first being the one that all are compared with. The
     smallest that passes the golden set and the budget ships."""
     use: Sequence[Step] = ()

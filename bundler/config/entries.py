@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -13,20 +11,18 @@ from ..errors import printable
 from . import values
 from .budgets import read_budget
 from .checkpoints import assets_of, read_export
-from .declare import Entry, Golden
-from .files import Missing, existing, gathered, readable
+from .declare import Entry, distill
+from .files import Missing, existing
 from .findings import Bad, relative
 from .frame import Path
+from .goldens import file_of, read_golden
 from .names import complaint, slug
-from .options import FUNCTION
 from .part import Part
-from .schema import EntrySpec, ExportSpec, GoldenSpec, LoaderSpec, VariantSpec
+from .schema import EntrySpec, ExportSpec, LoaderSpec, VariantSpec
 from .sources import resolve
 from .splitting import apart
-from .steps import Chain, digest_of_own, name_of, read_chain, takes
-
-METRICS = ("cosine", "iou", "labels", "tokens", "top1", "top5")
-"""Named golden metrics; `loaders.verify.metrics` computes them."""
+from .steps import Chain, read_chain
+from .students import read_distill, with_golden
 
 
 def read_entries(top: Part) -> list[EntrySpec]:
@@ -70,7 +66,8 @@ def _entry(top: Part, name: Any, value: Any) -> EntrySpec | None:
         return None
     part = Part(value, top.reading, name if isinstance(name, str) else "")
     root = top.reading.env.root
-    found = _sources(top, part, root)
+    golden = read_golden(part)
+    found = [(*one[:3], with_golden(one[3], golden)) for one in _sources(top, part, root)]
     name, source, path, export = found[0]
     spec = EntrySpec(
         name=part.entry,
@@ -80,8 +77,8 @@ def _entry(top: Part, name: Any, value: Any) -> EntrySpec | None:
         load=part.get("load", values.choice("eager", "idle", "lazy")),
         on_regression=part.get("on_regression", values.choice("error", "rollback")),
         max_error=part.get("max_error", values.optional(values.number(0))),
-        golden=_golden(part),
-        budget=read_budget(part),
+        golden=golden,
+        budget=read_budget(part, golden),
         assets=_assets(part, export),
         external_ops=part.get("external_ops", values.sequence(_operator)),
         allow_external=part.get("allow_external", values.sequence(lambda v: _folder(v, root))),
@@ -108,7 +105,7 @@ def _sources(top: Part, part: Part, root: str) -> list[tuple[str, str, str, Expo
     if raw is None:
         if "source" not in part.given:
             part.report("MB111", "Entry needs the option `source`.", fix="Write Entry(source=...).")
-        return [("", *_source(top, part, part.get("source", values.path), ("source",), root))]
+        return [("", *_source(top, part, part.given.get("source", ""), ("source",), root))]
     if "source" in part.given:
         part.report("MB131", "Entry has `candidates`, so it takes no `source`.", ("source",), key=True)
     if not isinstance(raw, Mapping) or not raw:
@@ -120,30 +117,27 @@ def _sources(top: Part, part: Part, root: str) -> list[tuple[str, str, str, Expo
     _names(part, raw, ("candidates",), "a candidate", "candidate")
     found = []
     for name, value in raw.items():
-        try:
-            written = values.path(value)
-        except Bad as bad:
-            part.report(
-                bad.code,
-                f'`candidates` of Entry, "{printable(str(name))}": {bad.what}.',
-                ("candidates", name),
-                fix=bad.fix,
-            )
-            written = ""
-        found.append((str(name), *_source(top, part, written, ("candidates", name), root)))
+        found.append((str(name), *_source(top, part, value, ("candidates", name), root)))
     return found
 
 
-def _source(top: Part, part: Part, source: str, where: Path, root: str) -> tuple[str, str, ExportSpec | None]:
-    if not source:
-        return "", "", None
+def _source(top: Part, part: Part, value: Any, where: Path, root: str) -> tuple[str, str, ExportSpec | None]:
+    """(as written, absolute path or "", export). `where`: of the option's value, for what is reported."""
+    source = ""
     try:
+        if isinstance(value, distill):
+            source, export = read_distill(top, part, value)
+            return source, "", export
+        if where == ("source",) and where[0] not in part.given:
+            return "", "", None
+        source = values.path(value)
         export = read_export(top, part, source, root, several=where[0] == "candidates")
         return source, "" if export else resolve(source, root), export
     except Bad as bad:
         if isinstance(bad, Missing):
             part.findings.missing.append(bad.missing)
-        part.report(bad.code, f"`{where[0]}` of Entry {bad.what}.", where, fix=bad.fix)
+        of = f', "{printable(str(where[1]))}":' if len(where) > 1 and not source else ""
+        part.report(bad.code, f"`{where[0]}` of Entry{of} {bad.what}.", where, fix=bad.fix)
         return source, "", None
 
 
@@ -174,52 +168,10 @@ def _variant(part: Part, name: str, steps: Any, shared: tuple[LoaderSpec, ...], 
     return VariantSpec(name, shared + own, own_cut or cut)
 
 
-def _golden(entry: Part) -> GoldenSpec | None:
-    part = entry.part("golden", Golden)
-    if part is None:
-        return None
-    root = part.reading.env.root
-    inputs = part.get("path", lambda value: FUNCTION if callable(value) else _inputs(value, root)) or ()
-    own_inputs = f"{entry.entry}/golden/inputs" if inputs == FUNCTION else ""
-    one = len(inputs) == 1 and not own_inputs and not inputs[0].lower().endswith(".npy")
-    path = inputs[0] if one else recorded_file(root, entry.entry)
-    files = () if one or own_inputs else tuple(inputs)
-    metric = part.get("metric", _metric)
-    own = not isinstance(metric, str)
-    low = part.get("at_least", values.optional(values.number(-math.inf if own else -1, math.inf if own else 1)))
-    seen = part.get("calibration", values.optional(lambda value: _file(value, root))) or ""
-    if not own:
-        return GoldenSpec(path, metric, low, inputs=files, inputs_where=own_inputs, calibration=seen)
-    where = f"{entry.entry}/golden"
-    digest = digest_of_own(metric, where, part.reading)
-    return GoldenSpec(path, name_of(metric), low, where, digest, files, own_inputs, seen)
-
-
-def recorded_file(root: str, entry: str) -> str:
-    """Where `mbundle golden record` keeps an entry's samples; "" when it has not done so."""
-    path = os.path.join(root, "golden", f"{entry}.npz")
-    return path if os.path.isfile(path) else ""
-
-
-def _inputs(value: Any, root: str) -> tuple[str, ...]:
-    """Absolute paths: of the file, or of the files in the folder."""
-    if not os.path.isdir(os.path.join(root, values.path(value))):
-        return (_file(value, root),)
-    return tuple(os.path.join(root, name) for name in gathered(value, root, (".npz", ".npy")))
-
-
-def _metric(value: Any) -> Any:
-    if not callable(value):
-        return values.choice(*METRICS)(value)
-    if isinstance(value, type) or inspect.iscoroutinefunction(value) or not (takes(value, 2) or takes(value, 3)):
-        raise Bad("must be a function of (outputs, reference) or (outputs, reference, feeds)", code="MB122")
-    return value
-
-
 def _assets(part: Part, export: ExportSpec | None) -> tuple[str, ...]:
     """The user's own, then those of a checkpoint whose names are still free."""
     root = part.reading.env.root
-    own: tuple[str, ...] = part.get("assets", values.sequence(lambda value: _file(value, root)))
+    own: tuple[str, ...] = part.get("assets", values.sequence(lambda value: file_of(value, root)))
     named = {os.path.basename(path) for path in own}
     assets = own + tuple(path for path in assets_of(export) if os.path.basename(path) not in named)
     seen: dict[str, str] = {}
@@ -230,17 +182,6 @@ def _assets(part: Part, export: ExportSpec | None) -> tuple[str, ...]:
             part.report("MB132", f'Two assets are called "{printable(name)}": {both}.', ("assets", index))
         seen.setdefault(name, path)
     return tuple(dict.fromkeys(assets))
-
-
-def _file(value: Any, root: str) -> str:
-    """Absolute path of an existing regular file."""
-    written = values.path(value)
-    path = os.path.normpath(os.path.join(root, written))
-    status = existing(path, "MB148", written, root)
-    if os.path.isdir(path):
-        raise Bad(f"must be a file, but {values.shown(written)} is a folder")
-    readable(path, status)
-    return path
 
 
 def _folder(value: Any, root: str) -> str:

@@ -40,6 +40,19 @@ class VariantSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """What the golden set's outputs are compared by, besides the metric that judges the steps of a build."""
+
+    metric: str = "cosine"
+    """A name (`loaders.verify.metrics`), or the qualified name of the user's function."""
+    at_least: float | None = None
+    where: str = ""
+    """For functions: "icons/golden/metrics/1", for the child that evaluates the config again."""
+    digest: str = ""
+    """For functions: sha256 of all code that decides what it gives."""
+
+
+@dataclass(frozen=True, slots=True)
 class GoldenSpec:
     path: str
     """Absolute path of the .npz that steps are verified on; "": nothing is recorded yet, so inputs are generated."""
@@ -53,8 +66,15 @@ class GoldenSpec:
     inputs: tuple[str, ...] = ()
     """What `mbundle golden record` reads, if that is not `path`: absolute paths; for a function see `inputs_where`."""
     inputs_where: str = ""
+    also: tuple[MetricSpec, ...] = ()
+    """Further metrics; `mbundle golden check` computes and judges them, too."""
     calibration: str = ""
     """Absolute path of an .npz; "": what is calibrated is so on `path`."""
+
+    @property
+    def metrics(self) -> tuple[MetricSpec, ...]:
+        """All, the one that judges the build first."""
+        return (MetricSpec(self.metric, self.at_least, self.where, self.digest), *self.also)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +103,9 @@ class BudgetSpec:
     latency_p95: float | None = None
     memory: int | None = None
     accuracy: float | None = None
-    """At least."""
+    """At least, of the golden set's first metric."""
+    scores: tuple[tuple[str, float], ...] = ()
+    """At least, of its further metrics."""
     growth: float | None = None
     """Of the size of any variant, against the base: 0.02 is 2 %."""
     device: Literal["wasm", "wasm-threads", "webgpu"] = "wasm"
@@ -92,13 +114,38 @@ class BudgetSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class DistillSpec:
+    """A student that has to be trained before it can be exported."""
+
+    teacher: str
+    """Absolute folder of the checkpoint; "": one of the Hub that is not on this machine yet."""
+    student: tuple[tuple[str, int], ...]
+    """Numbers of the teacher's config that are others in the student's, sorted."""
+    module: str
+    """Absolute path of the file whose `function` makes the student; "": it is a smaller teacher."""
+    function: str
+    data: tuple[str, ...]
+    """Absolute paths: texts (.txt) or feeds (.npz)."""
+    data_folder: str
+    """Absolute path of the folder that they lie in, if that was named."""
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    max_length: int
+    patience: int
+    seed: int
+    golden: GoldenSpec | None = None
+    """Where training stops early by it."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExportSpec:
     """A checkpoint that has to be exported before it can be read as a model."""
 
     folder: str
-    """Absolute; "": one of the Hub that is not on this machine yet."""
+    """Absolute; "": one of the Hub that is not on this machine yet, or a student that is not trained yet."""
     files: tuple[str, ...]
-    """Absolute paths of all that an export reads."""
+    """Absolute paths of all that an export reads, and before it the training of a student."""
     python: str
     """Absolute path of the Python that has torch."""
     task: str = "auto"
@@ -107,6 +154,14 @@ class ExportSpec:
     """Which of the models that the export makes; "": the only one."""
     hub: tuple[str, str] = ("", "")
     """Repository and revision, of an `hf:` source."""
+    distill: DistillSpec | None = None
+    """Of a student; all else is then about its teacher."""
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """In which files of the user's may come to be that would change the result."""
+        named = (self.distill.teacher, self.distill.data_folder) if self.distill else (self.folder,)
+        return tuple(filter(None, named))
 
 
 @dataclass(frozen=True, slots=True)

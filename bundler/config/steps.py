@@ -184,6 +184,11 @@ def _digest(words: list[str], files: list[str]) -> str:
     return whole.hexdigest()
 
 
+def golden_place(entry: str, index: int) -> str:
+    """Where the golden metric `index` of an entry is found again."""
+    return f"{entry}/golden" if index == 0 else f"{entry}/golden/metrics/{index}"
+
+
 def own_steps(entries: Mapping[str, Any]) -> dict[str, Any]:
     """Every step and golden metric of raw entries by its place (`LoaderSpec.where`, `GoldenSpec.where`)."""
     found: dict[str, Any] = {}
@@ -192,8 +197,9 @@ def own_steps(entries: Mapping[str, Any]) -> dict[str, Any]:
         chains |= {f"{name}/variants/{variant}": steps or () for variant, steps in (entry.variants or {}).items()}
         for where, steps in chains.items():
             found |= {f"{where}/{index}": step for index, step in enumerate(steps)}
-        if entry.golden is not None and callable(entry.golden.metric):
-            found[f"{name}/golden"] = entry.golden.metric
+        if entry.golden is not None:
+            metrics = entry.golden.metrics or [entry.golden.metric]
+            found |= {golden_place(name, index): one for index, one in enumerate(metrics) if callable(one)}
         if entry.golden is not None and callable(entry.golden.path):
             found[f"{name}/golden/inputs"] = entry.golden.path
     return found

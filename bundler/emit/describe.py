@@ -7,6 +7,8 @@ import os
 
 from ..catalogue import problem
 from ..chunks import names
+from ..chunks.identify import Digests
+from ..chunks.memo import BuildMemo, Memo
 from ..chunks.placement import Placement
 from ..chunks.sources import Sources
 from ..errors import InputError
@@ -23,21 +25,26 @@ def put_graph(transaction: Transaction, entry: str, variant: str, data: bytes) -
     return FileRef(name, mark.nbytes, mark.sha256)
 
 
-def put_asset(transaction: Transaction, path: str) -> AssetFile:
-    """Copies a file that an entry ships beside its model. InputError MB411, MB412."""
+def put_asset(transaction: Transaction, path: str, memo: Memo | None = None) -> AssetFile:
+    """Copies a file that an entry ships beside its model. `memo` spares reading one that is in the output already.
+    InputError MB411, MB412."""
     sources = Sources()
     try:
         size = os.stat(path).st_size
     except OSError as error:
         raise InputError(problem("MB412", f"Reading it failed: {error.strerror}.", file=path)) from error
     region = Region(path, 0, size)
-    sha256 = sources.digest(region)
+    digests = Digests(sources, memo or BuildMemo())
+    sha256 = digests.of(region)
     name = names.asset(path, sha256)
     if not transaction.have(f"{names.ASSETS}/{name}", sha256, size):
         staged = transaction.stage()
         try:
+            sha = hashlib.sha256()
             for block in sources.blocks(region):
+                sha.update(block)
                 staged.write(block)
+            digests.learn(region, sha.hexdigest())
             sources.verify()
             staged.finish(f"{names.ASSETS}/{name}", sha256)
         except BaseException:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 
 from ..catalogue import problem
+from ..chunks.memo import Memo
 from ..errors import InputError
 from .describe import put_asset
 from .templates import folder
@@ -56,11 +57,12 @@ def files(root: str) -> list[str]:
     return [os.path.join(dist, name) for pair in BUILDS.values() for name in pair]
 
 
-def put(transaction: Transaction, root: str) -> Builds:
-    """Copies the builds and their licence into the output."""
+def put(transaction: Transaction, root: str, memo: Memo) -> Builds:
+    """Copies the builds and their licence into the output; those that are there already are not even read (58 MB)."""
     dist = os.path.join(package(root), "dist")
-    put_asset(transaction, str(folder() / "ort" / "LICENSE.txt"))
-    kept = {
-        name: put_asset(transaction, os.path.join(dist, name)).ref.file for pair in BUILDS.values() for name in pair
-    }
-    return {build: {"module": kept[module], "wasm": kept[wasm]} for build, (module, wasm) in BUILDS.items()}
+    put_asset(transaction, str(folder() / "ort" / "LICENSE.txt"), memo)
+
+    def put_file(name: str) -> str:
+        return put_asset(transaction, os.path.join(dist, name), memo).ref.file
+
+    return {build: {"module": put_file(module), "wasm": put_file(wasm)} for build, (module, wasm) in BUILDS.items()}

@@ -27,6 +27,7 @@ from ..errors import BugError, MbundleError, OutputError, Problem
 from . import ownership, refuse, staging
 from .failure import output_error, output_errors
 from .folder import DigestMemo, OutputFolder
+from .likeness import Likeness
 from .lock import FolderLock
 from .ownership import MANIFEST, RECORD, FileMark, Generation
 from .staging import StagedFile, Staging
@@ -49,8 +50,8 @@ class Transaction:
 
     `protected`: the build's inputs. `keep`: generations whose files stay, the new one included. `waiting` is told in
     a sentence that another build holds the folder. `alive` is called before each file is staged, never once the commit
-    places files, and may raise to break the build off. Raises OutputError (MB400-MB413). `have`, `stage` and `put`
-    are safe for threads.
+    places files, and may raise to break the build off. Raises OutputError (MB400-MB413). `have`,
+    `resembles`, `stage` and `put` are safe for threads.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Transaction:
         self._lock = FolderLock(self._folder.path, waiting, alive=alive)
         self._alive = alive
         self._guard = Lock()
+        self._likeness = Likeness(self._folder.path)
         self._files: dict[str, FileMark] = {}
         self._staged: dict[str, str] = {}
         self._flipped = False
@@ -114,6 +116,10 @@ class Transaction:
             return False
         self._claim(name, mark)
         return True
+
+    def resembles(self, nbytes: int, head: Callable[[], bytes]) -> bool:
+        """Whether a weight file of that size that begins so is in the folder."""
+        return self._likeness.has(nbytes, head)
 
     def stage(self) -> StagedFile:
         """A file to write to; `finish(name, sha256)` makes it part of this build."""

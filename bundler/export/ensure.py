@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..cache import tools
 from ..cache.keys import Key, step_key
 from ..cache.memo import Memo
-from ..cache.store import Store
 from ..catalogue import problem
 from ..config.checkpoints import assets_of, checkpoint_files
 from ..config.schema import EntrySpec, ExportSpec
@@ -24,11 +23,12 @@ from ..errors import InputError
 from ..graph.model import Region
 from . import kept
 from .agreement import accepted, story
-from .toolchain import Alive, Refused, Toolchain, ask, probe
+from .desk import Desk
+from .students import Taught, teach
+from .toolchain import Refused, Toolchain, ask, probe
 
 VERSION = "1"
 """To be raised when the script gives other files for the same checkpoint."""
-Told = Callable[[str], None]
 
 _one = threading.Lock()
 """Two exports at a time would need twice the memory, and two entries of one checkpoint need one export."""
@@ -46,34 +46,32 @@ class Exported:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """What an export works with. `scratch`: gives a new folder on the cache's filesystem."""
-
-    store: Store
-    memo: Memo
-    scratch: Callable[[str], str]
-    alive: Alive = lambda: None
-    told: Told = lambda text: None
-    use_cache: bool = True
-    only_known: bool = False
-    """Export nothing: what is not in the cache is InputError MB357."""
-    met: Callable[[tuple[str, ...]], None] = lambda paths: None
-    """Gets the paths of what is read, before it is."""
-
-
-@dataclass(frozen=True, slots=True)
 class Made:
-    """`folder`: absolute, with the files that `result["parts"]` names. `spec`: with a folder, if it had none."""
+    """`folder`: absolute, with the files that `result["parts"]` names. `spec`: with a folder, if it had none. `read`:
+    absolute paths of all that decided what came out. `taught`: of a student."""
 
     spec: ExportSpec
     folder: str
-    result: dict[str, Any]
+    result: Mapping[str, Any]
     chain: Toolchain
     cached: bool
+    read: tuple[str, ...]
+    taught: Taught | None = None
 
     @property
     def note(self) -> str:
-        return story(self.result, self.chain.versions)
+        how = f"{self.taught.note}; " if self.taught else ""
+        return how + story(self.result, self.chain.versions)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """For the stats, JSON values."""
+        more = {"distilled": self.taught.facts} if self.taught else {}
+        result = {name: value for name, value in self.result.items() if name in OUTCOME}
+        return {"cached": self.cached, "versions": dict(self.chain.versions), **result, **more}
+
+
+OUTCOME = ("parts", "task", "exporter", "why", "compared")
 
 
 def ensure(entry: EntrySpec, desk: Desk) -> Exported:
@@ -86,22 +84,29 @@ def ensure(entry: EntrySpec, desk: Desk) -> Exported:
         named = (replace(one, entry=entry.name, file=one.file or entry.source) for one in error.problems)
         raise InputError(*named) from error
     assets = with_more(with_more(entry.assets, assets_of(made.spec)), _tokenizer(made.folder))
-    facts = {"cached": made.cached, "versions": dict(made.chain.versions), **made.result}
-    inputs = (*made.spec.files, *made.chain.files)
-    return Exported(replace(entry, source_path=path, export=made.spec, assets=assets), inputs, facts, made.note)
+    spec = replace(made.spec, files=made.read)
+    inputs = (*made.read, *made.chain.files)
+    return Exported(replace(entry, source_path=path, export=spec, assets=assets), inputs, made.facts, made.note)
 
 
 def export(spec: ExportSpec, desk: Desk) -> Made:
-    """All that a checkpoint exports to. InputError MB35x."""
+    """All that a checkpoint exports to; a student is trained first. InputError MB35x, MB36x."""
     with _one:
         folder = desk.scratch("export")
         chain = probe(spec.python, folder, desk.alive)
-        spec = spec if spec.folder else _fetched(spec, folder, desk)
+        spec = _there(spec, folder, desk)
         desk.met(spec.files)
+        read, taught = spec.files, None
+        if spec.distill:
+            taught = teach(spec, chain, desk)
+            spec = taught.exported(spec)
+            if taught.result["parts"]:  # of a module, which only its training could export
+                accepted(taught.result)
+                return Made(spec, taught.folder, taught.result, chain, taught.cached, read, taught)
         key = _key(spec, chain, desk.memo)
         found = kept.find(desk.store, desk.memo, key) if desk.use_cache else None
         where, result = found or _made(spec, chain, key, desk)
-        return Made(spec, where, result, chain, found is not None)
+        return Made(spec, where, result, chain, found is not None, read, taught)
 
 
 def with_more(assets: tuple[str, ...], paths: tuple[str, ...]) -> tuple[str, ...]:
@@ -114,6 +119,17 @@ def _tokenizer(folder: str) -> tuple[str, ...]:
     """The fast form of a tokenizer, where the checkpoint has the slow one only."""
     path = os.path.join(folder, "tokenizer.json")
     return (path,) if os.path.isfile(path) else ()
+
+
+def _there(spec: ExportSpec, folder: str, desk: Desk) -> ExportSpec:
+    """With the checkpoint, or the teacher's, on this machine."""
+    if spec.distill is None:
+        return spec if spec.folder else _fetched(spec, folder, desk)
+    if spec.distill.teacher:
+        return spec
+    found = _fetched(spec, folder, desk)
+    distill = replace(spec.distill, teacher=found.folder)
+    return replace(spec, distill=distill, files=(*found.files, *spec.files))
 
 
 def _fetched(spec: ExportSpec, folder: str, desk: Desk) -> ExportSpec:

@@ -6,7 +6,8 @@ from ..cache.location import cache_folder
 from ..cache.memo import Memo
 from ..cache.store import Store
 from ..config.schema import EntrySpec
-from .ensure import Desk, ensure
+from .desk import Desk
+from .ensure import ensure
 
 
 def model_path(entry: EntrySpec, root: str) -> str:

@@ -41,6 +41,13 @@ class Toolchain:
         needed = ["torch", "transformers", "onnx", "onnxruntime"]
         torch_alone = exporter == "dynamo" or (exporter == "auto" and "onnxscript" in self.versions)
         needed.append("onnxscript" if torch_alone else "optimum-onnx")
+        self._require(needed)
+
+    def require_training(self) -> None:
+        """InputError MB350 where what trains a student is missing."""
+        self._require(["torch", "transformers", "safetensors"])
+
+    def _require(self, needed: Sequence[str]) -> None:
         missing = [name for name in needed if name not in self.versions]
         if missing:
             what = f"{printable(self.python)} lacks {', '.join(missing)}."
@@ -62,7 +69,8 @@ def probe(python: str, folder: str, alive: Alive = lambda: None) -> Toolchain:
 
 
 class Refused(Exception):
-    """The script says no. `kind`: "task", "unknown", "unsupported", "differs", "raised"; `log`: what was printed."""
+    """The script says no. `kind`: "task", "unknown", "unsupported", "differs", "data", "student", "diverged",
+    "raised"; `log`: what was printed."""
 
     def __init__(self, kind: str, what: str, log: str) -> None:
         super().__init__(what)
@@ -75,16 +83,23 @@ def ask(
     folder: str,
     *,
     told: Callable[[str], None] = lambda text: None,
+    line: Callable[[str], None] = lambda text: None,
+    judge: Callable[[Mapping[str, Any]], None] = lambda question: None,
     wall: float = _EXPORT_SECONDS,
     alive: Alive = lambda: None,
     offline: bool = True,
 ) -> Any:
-    """The script's result. Refused; InputError MB356, MB351."""
+    """The script's result. `told`, `line`: get what it says meanwhile, for a while and for good. `judge`: gets what it
+    asks. Refused; InputError MB356, MB351, MB364."""
     answers: list[dict[str, Any]] = []
 
     def hear(message: dict[str, Any]) -> None:
         if "progress" in message:
             told(printable(str(message["progress"]), 80))
+        elif "line" in message:
+            line(printable(str(message["line"]), 120))
+        elif "judge" in message:
+            judge(message["judge"])
         else:
             answers.append(message)
 
@@ -112,7 +127,9 @@ def _died(python: str, verb: str, code: int, timed_out: bool, log: str, wall: fl
         what = f"{printable(python)} is no Python that works{f': {last}' if last else ''}."
         return InputError(problem("MB356", what))
     how = f"was not done after {wall:g} s" if timed_out else f"ended with status {code}{_out_of_memory(code)}"
-    return InputError(problem("MB351", f"The exporter {how}{f': {last}' if last else ''}."))
+    said = f" {how}{f': {last}' if last else ''}."
+    training = verb == "distill"
+    return InputError(problem("MB364", f"The training{said}") if training else problem("MB351", f"The exporter{said}"))
 
 
 def _out_of_memory(code: int) -> str:
@@ -125,6 +142,7 @@ def _environment(python: str, offline: bool) -> dict[str, str]:
         "CUDA_VISIBLE_DEVICES": "",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",  # beside other work, threads that spin while they wait take the cores from it
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
         "TOKENIZERS_PARALLELISM": "false",

@@ -18,8 +18,8 @@ from .opsets import opset_table
 from .order import is_sorted, sorted_order
 from .visit import set_nodes, subgraphs
 
-Captured = dict[str, str]
-"""Names that a node or graph takes from outside, each with a description of who uses it."""
+Captured = dict[str, Any]
+"""Names that a node or graph takes from outside, each with who uses it: a node, or a text."""
 
 
 class Scope(NamedTuple):
@@ -60,7 +60,8 @@ class Walk:
 
     def _dangling(self, captured: Captured, where: str) -> None:
         for name, user in captured.items():
-            self.faults.add("MB226", f"{user}{where} uses {quote(name)}, which nothing makes")
+            who = user if isinstance(user, str) else describe(user)
+            self.faults.add("MB226", f"{who}{where} uses {quote(name)}, which nothing makes")
 
     def _graph(self, graph: Any, scope: Scope) -> Captured:
         return self._body(graph, self._given(graph), scope)
@@ -98,8 +99,7 @@ class Walk:
         return makers
 
     def _needs(self, node: Any, scope: Scope) -> Captured:
-        who = describe(node)
-        needs = {name: who for name in node.input if self._text(name, "the input of a node")}
+        needs: Captured = {name: node for name in node.input if self._text(name, "the input of a node")}
         for graph in subgraphs(node):
             needs |= self._graph(graph, scope)
         return needs
@@ -127,10 +127,11 @@ class Walk:
 
     def _node(self, node: Any, scope: Scope) -> None:
         texts = (node.name, node.op_type, node.domain, node.overload)
-        for text in texts:
+        bad = [text for text in texts if not isinstance(text, str)]
+        for text in bad:
             self._text(text, f"the name, operator or domain of {describe(node)}")
         self._attributes(node, scope.in_function)
-        if not all(isinstance(text, str) for text in texts) or call_key(node) in self._local:
+        if bad or call_key(node) in self._local:
             return
         fault = scope.operators.fault(node.domain, node.op_type)
         if fault:
@@ -140,7 +141,8 @@ class Walk:
         names = [attribute.name for attribute in node.attribute if self._text(attribute.name, "an attribute")]
         if len(names) < len(node.attribute):
             self.faults.add("MB241", f"{describe(node)} has an attribute without a name")
-        self._once("MB241", f"{describe(node)} has two attributes of the name", names)
+        if len(set(names)) < len(names):
+            self._once("MB241", f"{describe(node)} has two attributes of the name", names)
         if not in_function and any(attribute.ref_attr_name for attribute in node.attribute):
             self.faults.add("MB241", f"{describe(node)} refers to an attribute of a function, but is in none")
 

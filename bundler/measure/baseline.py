@@ -1,7 +1,7 @@
 """`mbundle-baseline.json`: what the output weighed and did when somebody last said "this is right". Committed.
 
     {"version": 1, "entries": {name: {"budget": {...}, "variants": {name: {"bytes", "firstLoadBytes", "files": {file in
-      assets/: bytes}, "accuracy"?, "loadMs"?, "latencyMs"?, ...}}}}}
+      assets/: bytes}, "accuracy"?, "scores"?: {metric: value}, "loadMs"?, "latencyMs"?, ...}}}}}
 
 It carries the budgets, so that an output folder can be checked where the config is not.
 """
@@ -56,7 +56,9 @@ def budget(entry: Mapping[str, Any]) -> BudgetSpec | None:
     if not given:
         return None
     load = given.get("load")
-    return BudgetSpec(**{**given, "load": tuple(load) if load else None, "warn": tuple(given.get("warn", ()))})
+    scores = tuple((str(name), float(least)) for name, least in given.get("scores", {}).items())
+    lists = {"load": tuple(load) if load else None, "warn": tuple(given.get("warn", ())), "scores": scores}
+    return BudgetSpec(**{**given, **lists})
 
 
 def write(root: str, facts: Mapping[str, Any], budgets: Mapping[str, BudgetSpec]) -> str:
@@ -76,7 +78,8 @@ def write(root: str, facts: Mapping[str, Any], budgets: Mapping[str, BudgetSpec]
 
 
 def _plain(spec: BudgetSpec) -> dict[str, Any]:
-    return {key: value for key, value in asdict(spec).items() if value not in (None, ())}
+    plain = {key: value for key, value in asdict(spec).items() if value not in (None, ())}
+    return plain | ({"scores": dict(spec.scores)} if spec.scores else {})
 
 
 def _content(path: str) -> bytes:

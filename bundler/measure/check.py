@@ -9,7 +9,7 @@ from typing import Any
 from ..config.schema import BudgetSpec
 from ..emit.manifest import Manifest, read_manifest
 from ..emit.verdicts import identity
-from . import benchfile, golden, history
+from . import benchfile, goldenfile, history
 from .baseline import Base
 from .interval import Interval
 from .sizes import Weight, variants, weigh
@@ -25,6 +25,7 @@ TIMED = {
 """Limit -> key of `metrics.METRICS`: those that need a benchmark."""
 _KEPT = {"loadMs", "warmMs", "firstMs", "latencyMs", "p95Ms", "memory"}
 _DEVICE = "wasm"
+TRENDS = ("bytes", "accuracy", "latencyMs", "loadMs")
 Facts = dict[str, dict[str, dict[str, Any]]]
 
 
@@ -78,7 +79,7 @@ class Check:
         self.weights = {
             (name, one.name): weigh(self.manifest, dist, name, one) for name, _, one in variants(self.manifest)
         }
-        self._accuracy = golden.accuracy(root)
+        self._accuracy = goldenfile.accuracy(root)
 
     def result(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """Plain data for every format. `rows`: of the history, for trends."""
@@ -100,9 +101,14 @@ class Check:
         found: Facts = {name: {} for name in self.manifest.entries}
         for (entry, variant), weight in self.weights.items():
             row: dict[str, Any] = {"bytes": weight.nbytes, "firstLoadBytes": weight.first_load, "files": weight.files}
-            score = self._score(entry, variant)
+            score, scores = self._score(entry, variant), self._scores(entry, variant)
             one = next(v for v in self.manifest.entries[entry].variants if v.name == variant)
-            optional = {"accuracy": score, "cosine": one.measured.cosine, **self._figures(entry, variant)}
+            optional = {
+                "accuracy": score,
+                "scores": scores or None,
+                "cosine": one.measured.cosine,
+                **self._figures(entry, variant),
+            }
             found[entry][variant] = row | {key: value for key, value in optional.items() if value is not None}
         return found
 
@@ -143,16 +149,15 @@ class Check:
             )
 
     def _scored(self, entry: str, spec: BudgetSpec) -> Iterator[Verdict]:
-        if spec.accuracy is None:
-            return
         first = self.manifest.entries[entry].variants[0].name
-        score = self._score(entry, first)
-        value = None if score is None else Interval.exact(score)
-        state = judge(spec.accuracy, value, at_least=True, warns="accuracy" in spec.warn)
-        note = "" if value else "not measured: run `mbundle golden check`"
-        yield Verdict(
-            entry, first, "accuracy", "score", spec.accuracy, value, state, self._base(entry, first, "accuracy"), note
-        )
+        scores = self._scores(entry, first)
+        limits = [("", spec.accuracy, self._score(entry, first))] if spec.accuracy is not None else []
+        for metric, limit, score in [*limits, *((name, least, scores.get(name)) for name, least in spec.scores)]:
+            value = None if score is None else Interval.exact(score)
+            state = judge(limit, value, at_least=True, warns="accuracy" in spec.warn)
+            note = "" if value else "not measured: run `mbundle golden check`"
+            base = self._base(entry, first, "scores", metric) if metric else self._base(entry, first, "accuracy")
+            yield Verdict(entry, first, "accuracy", "score", limit, value, state, base, note, metric)
 
     def _grown(self, entry: str, spec: BudgetSpec) -> Iterator[Verdict]:
         """Of every variant that the baseline knows: one that is new has nothing to have grown from."""
@@ -165,13 +170,25 @@ class Check:
                 yield Verdict(entry, one.name, "growth", "percent", spec.growth, value, state, None)
 
     def _score(self, entry: str, variant: str) -> float | None:
-        """The golden set's metric, if it was measured on these very bytes."""
+        """The golden set's first metric."""
+        row = self._golden(entry, variant)
+        return float(row["value"]) if row else None
+
+    def _scores(self, entry: str, variant: str) -> dict[str, float]:
+        """Its further ones."""
+        row = self._golden(entry, variant)
+        return {name: float(value) for name, value in row.get("scores", {}).items() if name != row["metric"]}
+
+    def _golden(self, entry: str, variant: str) -> dict[str, Any]:
+        """What was measured on these very bytes; {} for nothing."""
         row = self._accuracy.get(entry, {}).get(variant)
         one = next(v for v in self.manifest.entries[entry].variants if v.name == variant)
-        return float(row["value"]) if row and row["identity"] == identity(one) else None
+        return row if row and row["identity"] == identity(one) else {}
 
-    def _base(self, entry: str, variant: str, key: str) -> float | None:
-        value = self.base.get(entry, {}).get("variants", {}).get(variant, {}).get(key)
+    def _base(self, entry: str, variant: str, *keys: str) -> float | None:
+        value: Any = self.base.get(entry, {}).get("variants", {}).get(variant)
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
         return None if value is None else float(value)
 
     def _changes(self, entry: str, variant: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -180,7 +197,7 @@ class Check:
         known = before["files"] if before else {}
         new = {file: nbytes for file, nbytes in weight.files.items() if file not in known}
         change = {"baseBytes": before["bytes"], "returning": sum(new.values()), "newFiles": new} if before else {}
-        seen = {key: history.trend(rows, entry, variant, key) for key in ("bytes", "latencyMs", "loadMs")}
+        seen = {key: history.trend(rows, entry, variant, key) for key in TRENDS}
         return {
             "bytes": weight.nbytes,
             "firstLoadBytes": weight.first_load,

@@ -45,6 +45,11 @@ class Chromium:
     playwright: Playwright
     executable: str | None
 
+    @property
+    def program(self) -> str:
+        """What is started."""
+        return self.executable or self.playwright.chromium.executable_path
+
     @contextmanager
     def visit(self, profile: str, gpu: Gpu = "none") -> Iterator[BrowserContext]:
         """One browser on the folder `profile`, from its start to its end. MB512."""
@@ -58,8 +63,13 @@ class Chromium:
     def _launch(self, profile: str, gpu: Gpu) -> BrowserContext:
         with _told():
             return self.playwright.chromium.launch_persistent_context(
-                profile, executable_path=self.executable, args=[*_ARGUMENTS, *_GPU[gpu]], headless=True
+                profile, executable_path=self.executable, args=arguments(gpu), headless=True
             )
+
+
+def arguments(gpu: Gpu) -> list[str]:
+    """What every visit gives its browser."""
+    return [*_ARGUMENTS, *_GPU[gpu]]
 
 
 @contextmanager

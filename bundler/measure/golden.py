@@ -1,11 +1,10 @@
 """`mbundle golden check`: does each emitted variant still do what its source does, natively and in a browser?
 
-Only emitted files are run. `.mbundle/golden.json` keeps what the last check found; docs/golden.md has its layout.
+Only emitted files are run. `goldenfile` keeps what the last check found.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,13 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .. import process
 from ..cache import atomic
-from ..cache.location import WORK_FOLDER
 from ..catalogue import problem
 from ..config.schema import BuildConfig, EntrySpec, GoldenSpec
 from ..emit import verdicts
 from ..emit.manifest import PROVIDERS, Manifest, Provider, Variant, read_manifest
 from ..errors import InputError, Problem, UsageError, printable
-from ..loaders.verify.metric import Metric, own_metric
+from ..loaders.verify.metric import Metric, all_metrics
 from ..process import Limits
 from ..report.progress import Progress
 from .golden_page import run_in_page
@@ -32,8 +30,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 Place = Literal["native", "wasm", "webgpu"]
-FILE = "golden.json"
-VERSION = 1
 AGREES = 0.98
 """Least cosine between what a provider and native onnxruntime make of the same files, where no `at_least` judges it.
 
@@ -85,53 +81,6 @@ def check(config: BuildConfig, asked: Asked, progress: Progress) -> Checked:
                         run.provider(browser, adapter, *key, provider)
         run.judge(asked.providers)
     return done
-
-
-def accuracy(root: str) -> dict[str, dict[str, Row]]:
-    """Entry -> variant -> the last check's worst figure: {"metric", "value", "atLeast", "cosine", "identity", "worst"}.
-
-    `worst`: the place that it was found in. {} when nothing was checked. For budgets and the report; a figure is only
-    about the variant whose `emit.verdicts.identity` it carries.
-    """
-    return {
-        entry: {name: _worst(row, one) for name, one in row["variants"].items() if _measured(one)}
-        for entry, row in load(root).items()
-    }
-
-
-def _measured(one: Row) -> dict[str, Row]:
-    return {place: row for place, row in one["providers"].items() if "value" in row}
-
-
-def _worst(entry: Row, one: Row) -> Row:
-    place, row = min(_measured(one).items(), key=lambda item: float(item[1]["value"]))
-    told = {"metric": entry["metric"], "value": row["value"], "cosine": row["cosine"], "worst": place}
-    return told | {"atLeast": entry["atLeast"], "identity": one["identity"]}
-
-
-def load(root: str) -> dict[str, Row]:
-    """The entries of `.mbundle/golden.json`; {} where it is not there or another version wrote it."""
-    try:
-        with open(os.path.join(root, WORK_FOLDER, FILE), "rb") as file:
-            value = json.load(file)
-        return dict(value["entries"]) if value["version"] == VERSION else {}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-
-
-def save(root: str, rows: Mapping[str, Row]) -> None:
-    """Keeps what was found; figures of other variants and providers stay where the emitted files are the same."""
-    kept = load(root)
-    for entry, row in rows.items():
-        before = kept.get(entry, {}).get("variants", {})
-        merged = dict(before)
-        for name, one in row["variants"].items():
-            same = before.get(name, {}).get("identity") == one["identity"]
-            merged[name] = one | {"providers": (before[name]["providers"] if same else {}) | one["providers"]}
-        kept[entry] = row | {"variants": merged}
-    os.makedirs(os.path.join(root, WORK_FOLDER), exist_ok=True)
-    text = json.dumps({"version": VERSION, "entries": kept}, sort_keys=True, indent=1)
-    atomic.write(os.path.join(root, WORK_FOLDER, FILE), text.encode() + b"\n")
 
 
 def settle(config: BuildConfig, done: Checked) -> bool:
@@ -212,7 +161,9 @@ class _Run:
 
     def begin(self, entry: EntrySpec) -> None:
         golden = entry.golden or GoldenSpec("")
-        self.done.rows[entry.name] = {"metric": golden.metric, "atLeast": golden.at_least, "variants": {}}
+        bars = {one.metric: one.at_least for one in golden.metrics}
+        told = {"metric": golden.metric, "atLeast": golden.at_least, "bars": bars, "variants": {}}
+        self.done.rows[entry.name] = told
         meta = self._child("meta", self._golden(entry.name))
         self.done.rows[entry.name] |= {"inputsFrom": meta["inputsFrom"], "samples": meta["samples"]}
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
@@ -279,19 +230,20 @@ class _Run:
         native = self._outputs(entry, name, "native") if place != "native" else ""
         native = native if providers.get("native", {}).get("status") in ("ok", "wrong") else ""
         arguments = (self._golden(entry), self.offered[entry, name], self._outputs(entry, name, place), native)
-        row = self._child("figures", *arguments, self._metric(entry), count)
         golden = self._spec(entry).golden or GoldenSpec("")
+        row = self._child("figures", *arguments, self._metrics(golden), count)
         note = complaint(row, golden, self._spec(entry).max_error)
-        value = row.pop("metric", row.get("cosine"))
-        row |= {} if value is None else {"value": value}
+        if "metrics" in row:
+            row["metrics"] = {one.metric: row["metrics"][one.metric] for one in golden.metrics}
+            row["value"] = row["metrics"][golden.metric]
         providers[place] = {"status": "wrong" if note else "ok", "note": note} | row
 
     def _sees_all(self, entry: str) -> bool:
         golden = self._spec(entry).golden
-        return golden is not None and bool(golden.where)
+        return golden is not None and any(one.where for one in golden.metrics)
 
-    def _metric(self, entry: str) -> Metric | None:
-        return own_metric(self._spec(entry), self.config.config_file, self.config.mode)
+    def _metrics(self, golden: GoldenSpec) -> tuple[Metric, ...]:
+        return all_metrics(golden, self.config.config_file, self.config.mode)
 
     def _spec(self, entry: str) -> EntrySpec:
         return next(one for one in self.config.entries if one.name == entry)
@@ -313,14 +265,16 @@ class _Run:
 def complaint(row: Row, golden: GoldenSpec, max_error: float | None) -> str:
     """Why these figures are not those of the same model, half a sentence, or "".
 
-    The entry's own bar judges where there is one; else a provider must agree with native onnxruntime on the same files.
+    The entry's own bars judge where there are some; else a provider must agree with native onnxruntime on the same
+    files.
     """
     if row["broken"]:
         return str(row["broken"])
-    value = float(row["metric"] if "metric" in row else row["cosine"])
-    if golden.at_least is not None:
-        low = value < golden.at_least
-        return f"its {golden.metric} is {value:.4f} ({golden.at_least:g} is the least)" if low else ""
+    bars = [(one.metric, one.at_least) for one in golden.metrics if one.at_least is not None]
+    if bars:
+        values = row["metrics"]
+        low = [f"{name} is {values[name]:.4f} ({bar:g} is the least)" for name, bar in bars if values[name] < bar]
+        return f"its {', its '.join(low)}" if low else ""
     if max_error is not None and row["maxAbs"] > max_error:
         return f"it differs from the source by {row['maxAbs']:.2g} (max_error is {max_error:g})"
     native = row.get("native", {"cosine": 1.0, "maxRel": 0.0})

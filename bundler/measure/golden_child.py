@@ -57,6 +57,7 @@ def _given(
     if golden is None:
         return "", "generated"
     if golden.inputs_where:
+        os.chdir(os.path.dirname(config_file))  # where the config itself runs: its paths are relative to that
         return evaluate_function(config_file, golden.inputs_where, mode), "function"
     if golden.inputs:
         return golden.inputs, "folder"
@@ -144,7 +145,7 @@ def keep(outputs: list[Feeds], golden: str, variant: Variant, found: str) -> str
 
 
 def figures(
-    golden: str, variant: Variant, found: str, native: str, metric: Metric | None, count: int | None
+    golden: str, variant: Variant, found: str, native: str, metrics: tuple[Metric, ...], count: int | None
 ) -> dict[str, Any]:
     """How far the outputs in `found` are from the recorded ones, and from those in `native` if it is named.
 
@@ -164,8 +165,9 @@ def figures(
             return row
         row |= {"maxAbs": agreement.absolute, "maxRel": agreement.relative, "cosine": agreement.cosine}
         row |= {name: value for name in _TELLING if (value := _telling(name, outputs, reference)) is not None}
-        if metric is not None:
-            row["metric"] = evaluate(metric, outputs, reference, feeds)
+        row["metrics"] = {"cosine": agreement.cosine} | {
+            one.golden.metric: evaluate(one, outputs, reference, feeds) for one in metrics
+        }
         if native:
             with np.load(native, allow_pickle=False) as arrays:
                 pairs = _pairs(_columns(arrays, names, total), outputs, names, total)

@@ -1,6 +1,6 @@
 """`.mbundle/history.jsonl`, or any file: one line a check, for trends.
 
-{"commit", "time", "entries": {entry: {variant: {"bytes", "firstLoadBytes", "accuracy"?, "loadMs"?, ...}}}}
+{"commit", "time", "entries": {entry: {variant: {"bytes", "firstLoadBytes", "accuracy"?, "scores"?, "loadMs"?, ...}}}}
 """
 
 from __future__ import annotations

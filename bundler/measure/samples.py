@@ -38,7 +38,18 @@ def sample(path: str, root: str, golden: str) -> Sample:
     if odd is not None:
         return Sample({}, "", f"its input {odd} is of a type that a page has no array for")
     made = {name: Tensor(a.dtype.name, a.shape, np.ascontiguousarray(a).tobytes()) for name, a in feeds.items()}
-    return Sample(made, "golden" if golden else "generated")
+    return Sample(made, "golden" if golden and not _random(golden) else "generated")
+
+
+def _random(golden: str) -> bool:
+    """Whether `mbundle golden record` had no inputs of the user's."""
+    from ..errors import InputError
+    from ..loaders.verify.recorded import meta_of
+
+    try:
+        return bool(meta_of(golden)["inputsFrom"] == "generated")
+    except (InputError, KeyError):
+        return False
 
 
 def single_file(path: str, root: str, allow: tuple[str, ...], folder: str) -> str:

@@ -30,6 +30,8 @@ class Verdict:
     state: State
     base: float | None = None
     note: str = ""
+    metric: str = ""
+    """Which one, of an accuracy that is not the golden set's first."""
 
 
 def judge(limit: float, value: Interval | None, *, at_least: bool = False, warns: bool = False) -> State:

@@ -88,15 +88,23 @@ def why(output: Output, thing: str) -> Row:
     if len(files) == 1:
         return _file(output, files[0])
     ops = {op for _, anatomy in output.variants.values() for op, _ in anatomy.ops}
-    if thing in ops:
-        return _op(output, thing)
+    op = _named(thing, ops)
     known = {tensor.name for _, anatomy in output.variants.values() for tensor in anatomy.parts}
+    if op is not None and (op == thing or thing not in known):
+        return _op(output, op)
     near = sorted(name for name in known if thing.lower() in name.lower())
     if thing in known or len(near) == 1:
         return _tensor(output, thing if thing in known else near[0])
     like = near or difflib.get_close_matches(thing, [*known, *ops, *output.users], 5)
     fix = f"Did you mean {', '.join(printable(one, 60) for one in like[:5])}?" if like else None
     raise UsageError(problem("MB530", f"There is no tensor, chunk or operator {printable(thing)!r}.", fix=fix))
+
+
+def _named(thing: str, ops: set[str]) -> str | None:
+    """The operator that is meant: whoever types "conv" does not know that it is "Conv", nor of which domain it is."""
+    folded = thing.casefold()
+    alike = [op for op in ops if folded in (op.casefold(), op.rpartition("::")[2].casefold())]
+    return thing if thing in ops else alike[0] if len(alike) == 1 else None
 
 
 def _tensor(output: Output, name: str) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ _TITLE = 20
 _COLUMN = 19
 _MOST = 3
 """Columns that fit into 80 characters."""
+_WIDTH = 80
+_LINES = 4
+"""Of the shapes of inputs, after the first: a decoder has dozens."""
 _DEVICES = {
     "wasm": "WebAssembly, 1 thread",
     "wasm-threads": "WebAssembly, all threads",
@@ -26,7 +30,7 @@ def bench_lines(bench: Row, metrics: Mapping[str, tuple[str, str]], style: Style
     """`metrics`: key -> (title, unit), in the order of the table."""
     lines: list[str] = []
     for name, entry in bench["entries"].items():
-        lines += ["", _head(name, entry, style)]
+        lines += ["", *_head(name, entry, style)]
         for device in dict.fromkeys(row["device"] for row in entry["rows"]):
             rows = sorted(
                 (r for r in entry["rows"] if r["device"] == device), key=lambda row: row["variant"] is not None
@@ -35,11 +39,16 @@ def bench_lines(bench: Row, metrics: Mapping[str, tuple[str, str]], style: Style
     return [*lines, "", *_closing(bench, style)]
 
 
-def _head(name: str, entry: Row, style: Style) -> str:
+def _head(name: str, entry: Row, style: Style) -> Iterator[str]:
     inputs = entry["inputs"]
     shapes = ", ".join(f"{printable(key, 24)} {'x'.join(map(str, dims[1:]))}" for key, dims in inputs["shapes"].items())
     about = f"{inputs['from']} inputs: {shapes}" if inputs["from"] else f"not measured: {inputs['note']}"
-    return f"{style.bold(style.cyan(printable(name, 40)))}  {style.dim(printable(about, 300))}"
+    title = printable(name, 40)
+    first, *more = textwrap.wrap(printable(about, 1000), _WIDTH - len(title) - 2, break_on_hyphens=False)
+    yield f"{style.bold(style.cyan(title))}  {style.dim(first)}"
+    yield from (style.dim(f"{'':{len(title) + 2}}{line}") for line in more[:_LINES])
+    if more[_LINES:]:
+        yield style.dim(f"{'':{len(title) + 2}}...")
 
 
 def _blocks(rows: Sequence[Row], metrics: Mapping[str, tuple[str, str]], style: Style) -> Iterator[str]:
@@ -86,9 +95,16 @@ def _closing(bench: Row, style: Style) -> Iterator[str]:
         settings["network"] or "No network limit",
         *([f"CPU {settings['cpu']:g}x slower"] if settings["cpu"] != 1 else []),
     ]
-    yield style.dim(f"Medians of {plural(count, 'round')}, all in turn. A visit on an empty profile, a second one with")
-    yield style.dim(f"{plural(runs, 'inference')} after {warmup} that are not counted. {', '.join(slow)}.")
-    yield style.dim("x: of the source's figure, loaded from one URL, in the same run.")
+    after = f"{plural(runs, 'inference')} after {warmup} that are not counted"
+    if bench.get("browser"):
+        how = f"A visit on an empty profile, a second one with {after}. {', '.join(slow)}."
+    else:
+        how = f"In each, {after}."
+    source = "x: of the source's figure, loaded from one URL, in the same run."
+    if not bench.get("browser"):
+        source = "x: of the source's figure, in the same run."
+    for text in (f"Medians of {plural(count, 'round')}, all in turn. {how}", source):
+        yield from map(style.dim, textwrap.wrap(text, _WIDTH))
     if bench.get("browser"):
         yield style.dim(
             f"{bench['browser']}, {bench['machine']['cores']} cores, {printable(bench['machine']['processor'], 50)}"

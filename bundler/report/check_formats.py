@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from ..errors import printable
 from .units import change, size
-from .verdicts import STATES, kept, largest, limit_text, title, trend, value_text
+from .verdicts import kept, largest, limit_text, state_text, title, trend, value_text
 
 Row = Mapping[str, Any]
 MARK = "<!-- mbundle check -->"
@@ -33,7 +33,8 @@ def _markdown(result: Row) -> Iterator[str]:
     for row in result["verdicts"]:
         base = value_text({"value": row["base"], "unit": row["unit"]}) if "base" in row else ""
         who = _safe(f"{row['entry']}/{row['variant']}")
-        yield f"| {who} | {title(row)} | {value_text(row)} | {limit_text(row)} | {base} | {STATES[row['state']]} |"
+        cells = (who, _safe(title(row)), value_text(row), limit_text(row), base, state_text(row))
+        yield f"| {' | '.join(cells)} |"
     yield from (
         "",
         "| | download | base | change | a returning visitor pays | trend |",
@@ -112,4 +113,5 @@ def sentence(row: Row) -> str:
     who = printable(f"{row['entry']}/{row['variant']}", 200)
     if "value" not in row:
         return f"{who}: {title(row)} was not measured, its budget is {limit_text(row)}"
-    return f"{who}: {title(row)} is {value_text(row)}, its budget is {limit_text(row)}"
+    least = "at least " if row["unit"] == "score" else ""
+    return f"{who}: {title(row)} is {value_text(row)}, its budget is {least}{limit_text(row)}"

@@ -29,6 +29,7 @@ STATES = {
     "over": "✗ over",
     "unknown": "? not measured",
 }
+_TRENDS = {"bytes": "size", "accuracy": "accuracy", "latencyMs": "latency"}
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -49,8 +50,8 @@ def _verdicts(rows: Sequence[Row], style: Style) -> Iterator[str]:
     for row in rows:
         who = shorten(printable(f"{row['entry']}/{row['variant']}", 200), 24)
         paint = {"ok": style.green, "over": style.red, "unknown": style.red}.get(row["state"], style.yellow)
-        verdict = paint(STATES[row["state"]])
-        yield f"{who:<24} {title(row):<15} {value_text(row):>11} {limit_text(row):>10}  {verdict}"
+        verdict = paint(state_text(row))
+        yield f"{who:<24} {shorten(title(row), 15):<15} {value_text(row):>11} {limit_text(row):>10}  {verdict}"
         if row["unit"] == "ms" and "value" in row and row["low"] < row["high"]:
             yield style.dim(f"{'':40} {amount(row['low'], 'ms')} to {amount(row['high'], 'ms')}")
         if row["state"] == "unknown":
@@ -64,8 +65,10 @@ def kept(result: Row) -> str:
 
 
 def title(row: Row) -> str:
-    """ "load @ 4g"."""
+    """ "load @ 4g"; an accuracy that is not the first is called by its metric."""
     note = row.get("note", "")
+    if row.get("metric"):
+        return printable(row["metric"], 40)
     return TITLES[row["name"]] + (f" {note}" if note.startswith("@") else "")
 
 
@@ -74,7 +77,9 @@ def _changes(result: Row, style: Style) -> Iterator[str]:
         for variant, row in found.items():
             who = shorten(printable(f"{entry}/{variant}", 200), 24)
             yield ""
-            yield f"{style.bold(style.cyan(who))}  {size(row['bytes'])}{_against(row)}  {trend(row)}".rstrip()
+            yield f"{style.bold(style.cyan(who))}  {size(row['bytes'])}{_against(row)}"
+            if trends := trend(row):
+                yield style.dim(f"  {trends}")
             if row.get("baseBytes") is not None:
                 yield style.dim(f"  a returning visitor downloads {size(row['returning'])}")
             for file, nbytes in largest(row.get("newFiles", {}), 3):
@@ -87,10 +92,11 @@ def _against(row: Row) -> str:
     return f"  {change(row['baseBytes'], row['bytes']) or '±0 %'} against the base"
 
 
-def trend(row: Row, key: str = "bytes") -> str:
-    """ "▁▁▃█ bytes over 4 checks"; empty without a history."""
-    values = row["trend"].get(key, [])
-    return f"{bars(values)} over {len(values)} checks" if values else ""
+def trend(row: Row) -> str:
+    """ "size ▁▁▃█, accuracy ▁▁▁▁ over 4 checks"; empty without a history."""
+    known = {key: values for key, values in row["trend"].items() if values}
+    shown = [f"{_TRENDS[key]} {bars(values)}" for key, values in known.items() if key in _TRENDS]
+    return f"{', '.join(shown)} over {max(map(len, known.values()))} checks" if shown else ""
 
 
 def bars(values: Sequence[float]) -> str:
@@ -107,6 +113,11 @@ def largest(files: Mapping[str, int], most: int) -> list[tuple[str, int]]:
 
 def value_text(row: Row) -> str:
     return amount(row["value"], row["unit"]) if "value" in row else "-"
+
+
+def state_text(row: Row) -> str:
+    """An accuracy that is not enough is not over, it is below."""
+    return STATES[row["state"]].replace("over", "below") if row["unit"] == "score" else STATES[row["state"]]
 
 
 def limit_text(row: Row) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -50,6 +51,8 @@ class Job:
         self.config = replace(config, entries=tuple(one for all in config.entries for one in all.candidates or (all,)))
         self.exports: dict[str, Exported] = {}
         """By entry."""
+        self._cache = os.path.join(os.path.realpath(cache_folder(config.root, options.cache_dir)), "")
+        """What lies there was made of inputs, and is none: who clears the cache has changed nothing."""
         self.warnings: list[Problem] = []
         self.errors: list[MbundleError] = []
         """Of the entries that failed so far."""
@@ -109,7 +112,7 @@ class Job:
             files |= set(self.exports[spec.name].inputs if spec.name in self.exports else ())
             files |= {path for one in spec.variants for step in one.steps for path in extra_files(step, config.root)}
         made = tuple(entry.files for entry in entries if entry.spec.export is None)
-        return sorted(files.union(*made))
+        return sorted(path for path in files.union(*made) if not path.startswith(self._cache))
 
     def gather(self, entries: Sequence[EntrySpec], work: Callable[[EntrySpec], R]) -> dict[str, R]:
         """Entry name -> `work` on it, for those that it succeeds on; the errors of the others go to `errors`."""

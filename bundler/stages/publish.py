@@ -62,9 +62,9 @@ def commit(job: Job, shipment: Shipment, output: Transaction) -> Committed:
     refuse_changed_sources(job)
     site = job.config.output
     found = verdicts.read(job.config.verdicts)
-    described = {entry.spec.name: _described(entry, shipment, output) for entry in shipment.entries}
+    described = {entry.spec.name: _described(job, entry, shipment, output) for entry in shipment.entries}
     described = {name: _heeding(job, name, entry, found) for name, entry in described.items()}
-    ort = put_ort(output, job.config.root) if site.ort == "self" else None
+    ort = put_ort(output, job.config.root, job.memo) if site.ort == "self" else None
     manifest = Manifest(described, f"mbundle {__version__}")
     manifest = replace(manifest, encodings=_compressed(job, manifest, output))
     data = manifest.to_bytes()
@@ -113,7 +113,7 @@ def _compressed(job: Job, manifest: Manifest, output: Transaction) -> dict[str, 
     return {name: sizes for name, sizes in twins.items() if name in shipped}
 
 
-def _described(entry: BuiltEntry, shipment: Shipment, output: Transaction) -> Entry:
+def _described(job: Job, entry: BuiltEntry, shipment: Shipment, output: Transaction) -> Entry:
     variants = []
     end = end_tokens(entry.spec)
     for key, one in entry.keyed():
@@ -122,5 +122,5 @@ def _described(entry: BuiltEntry, shipment: Shipment, output: Transaction) -> En
         figures = (compared[-1].max_error, compared[-1].cosine) if compared else (None, None)
         placed = (shipment.graphs[key], shipment.placements[key])
         variants.append(variant(one.name, one.model, *placed, *figures, shipment.stages.get(key, ()), generation))
-    assets = tuple(put_asset(output, path) for path in entry.spec.assets)
+    assets = tuple(put_asset(output, path, job.memo) for path in entry.spec.assets)
     return Entry(tuple(variants), entry.spec.load, assets)

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..cache.fingerprint import Fingerprint
-from ..config.schema import BuildConfig
+from ..config.schema import BuildConfig, EntrySpec
 from .places import below, siblings
 from .watcher import look
 
@@ -68,12 +68,15 @@ class Files:
 
     def succeeded(self, config: BuildConfig) -> None:
         with self._lock:
-            self._last = self._met | {
-                entry.export.folder if entry.export else os.path.dirname(entry.source_path)
-                for entry in config.entries
-                if entry.export or _folder(entry.source, self.root)
-            }
+            sources = [one for entry in config.entries for one in entry.candidates or (entry,)]
+            self._last = self._met | {folder for one in sources for folder in self._folders(one)}
             self._hopeful = set()
+
+    def _folders(self, entry: EntrySpec) -> tuple[str, ...]:
+        """That are a source themselves, so that names which come or go in them count."""
+        if entry.export:
+            return entry.export.folders
+        return (os.path.dirname(entry.source_path),) if _folder(entry.source, self.root) else ()
 
     def failed(self, inputs: Iterable[str]) -> list[str]:
         """`inputs`: what the error says is worth another look. Beside every file of the user's own that was met may

@@ -41,6 +41,8 @@ export const FIGURES = {
   bytes: { title: "size", show: showBytes },
   firstLoadBytes: { title: "first load", show: showBytes },
   wireBytes: { title: "bytes, first visit", show: showBytes },
+  modelBytes: { title: "of these, the model", show: showBytes },
+  warmBytes: { title: "bytes, second visit", show: showBytes },
   accuracy: { title: "accuracy", show: showScore },
   cosine: { title: "cosine with the source", show: showScore },
   latencyMs: { title: "inference", show: showMs },
@@ -53,3 +55,8 @@ export const FIGURES = {
   blockedMs: { title: "blocked (TBT)", show: showMs },
   memory: { title: "peak memory", show: showBytes },
 };
+
+/** Of a name in FIGURES, or of a further metric of a golden set: "score <its name>". */
+export function figureOf(name) {
+  return FIGURES[name] ?? { title: name.replace(/^score /, ""), show: showScore };
+}

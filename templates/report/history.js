@@ -1,6 +1,6 @@
 // One figure over the commits that were checked.
 import { choice, filler, h, section, settled, whenWide } from "./dom.js";
-import { FIGURES } from "./format.js";
+import { figureOf, FIGURES } from "./format.js";
 import { withTip } from "./tip.js";
 
 const LINES = ["var(--s0)", "var(--s1)", "var(--s2)", "var(--s3)", "var(--s4)", "var(--s5)", "var(--s6)"];
@@ -15,7 +15,8 @@ export function historySection(data) {
   const legend = h("ul", { class: "legend", "aria-label": "Variants" });
   const points = data.history.flatMap((check, index) => Object.entries(check.entries).flatMap(([entry, variants]) => Object.entries(variants).flatMap(([variant, row]) => Object.entries(row).map(([figure, value]) => ({ index, entry, variant, figure, value, commit: check.commit, time: check.time })))));
   const entries = [...new Set(points.map((point) => point.entry))];
-  const figures = Object.keys(FIGURES).filter((figure) => points.some((point) => point.figure === figure));
+  const known = new Set(points.map((point) => point.figure));
+  const figures = [...Object.keys(FIGURES).filter((figure) => known.has(figure)), ...[...known].filter((figure) => figure.startsWith("score "))];
   const state = { entry: entries[0], figure: figures[0] };
   const redraw = whenWide(area, (width) => {
     const shown = points.filter((point) => point.entry === state.entry && point.figure === state.figure);
@@ -25,7 +26,7 @@ export function historySection(data) {
   });
   holder.append(h("div", { class: "controls" },
     choice("Entry", entries.map((name) => [name, name]), "", (name) => { state.entry = name; redraw(); }),
-    choice("Figure", figures.map((name) => [name, FIGURES[name].title]), "", (name) => { state.figure = name; redraw(); })), legend, area);
+    choice("Figure", figures.map((name) => [name, figureOf(name).title]), "", (name) => { state.figure = name; redraw(); })), legend, area);
   return holder;
 }
 
@@ -33,15 +34,15 @@ function lines(points, variants, history, figure, width) {
   const colour = (point) => LINES[variants.indexOf(point.variant) % LINES.length];
   const every = Math.ceil(history.length / (width < 500 ? 4 : 12));
   const chart = charts.plot({
-    width, height: 260, marginLeft: 64, marginRight: 20, ariaLabel: `${FIGURES[figure].title} over commits`,
+    width, height: 260, marginLeft: 64, marginRight: 20, ariaLabel: `${figureOf(figure).title} over commits`,
     x: { label: null, ticks: history.map((_, index) => index).filter((index) => index % every === 0), tickFormat: (index) => history[index]?.commit.slice(0, 7) || String(index + 1), inset: 10 },
-    y: { label: FIGURES[figure].title, tickFormat: FIGURES[figure].show, ticks: 5, nice: true, zero: figure !== "accuracy" && figure !== "cosine" },
+    y: { label: figureOf(figure).title, tickFormat: figureOf(figure).show, ticks: 5, nice: true, zero: figureOf(figure).show !== figureOf("accuracy").show },
     marks: [charts.gridY({ strokeOpacity: 0.08 }), charts.line(points, { x: "index", y: "value", z: "variant", stroke: colour, strokeWidth: 2 }), charts.dot(points, { x: "index", y: "value", r: 3.5, fill: colour, sort: null })],
   });
   settled(chart, "dot");
   [...chart.querySelectorAll("g[aria-label=dot] > *")].forEach((dot, index) => {
     const point = points[index];
-    const told = [`${point.variant}: ${FIGURES[figure].show(point.value)}`, point.commit.slice(0, 12), point.time].filter(Boolean);
+    const told = [`${point.variant}: ${figureOf(figure).show(point.value)}`, point.commit.slice(0, 12), point.time].filter(Boolean);
     dot.setAttribute("tabindex", "0");
     dot.setAttribute("role", "img");
     dot.setAttribute("aria-label", told.join(", "));

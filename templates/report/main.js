@@ -3,6 +3,7 @@ import { checksSection } from "./checks.js";
 import { h } from "./dom.js";
 import { showBytes } from "./format.js";
 import { historySection } from "./history.js";
+import { measuredSection } from "./measured.js";
 import { overviewSection } from "./overview.js";
 import { sharedSection } from "./shared.js";
 import { stepsSection } from "./steps.js";
@@ -16,7 +17,7 @@ const SCHEMES = ["auto", "light", "dark"];
 function start() {
   const data = unpack(JSON.parse(document.getElementById("data").textContent));
   const main = document.getElementById("main");
-  const sections = data.entries.length ? [overviewSection(data), bytesSection(data.entries), tradeoffSection(data), stepsSection(data), waterfallSection(data), sharedSection(data), historySection(data), checksSection(data)] : [emptyNote()];
+  const sections = data.entries.length ? [overviewSection(data), bytesSection(data.entries), tradeoffSection(data), stepsSection(data), measuredSection(data), waterfallSection(data), sharedSection(data), historySection(data), checksSection(data)] : [emptyNote()];
   document.getElementById("top").append(...heading(data, sections));
   main.replaceChildren(...sections, h("footer", { class: "dim", text: `${data.generator}; kB is 1000 bytes. Charts: Observable Plot and D3 (ISC).` }));
 }

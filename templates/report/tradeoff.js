@@ -2,6 +2,7 @@
 import { choice, filler, h, section, table, whenWide } from "./dom.js";
 import { livelyDots, pointColour, spreadNames } from "./dots.js";
 import { FIGURES, showBytes, showMs, showNumber } from "./format.js";
+import { conditions } from "./measured.js";
 import { spaceView } from "./space.js";
 
 const PLANES = [["bytes", "accuracy"], ["bytes", "latencyMs"], ["latencyMs", "accuracy"]];
@@ -10,19 +11,28 @@ const BETTER = { bytes: "smaller", latencyMs: "faster", accuracy: "higher" };
 export function tradeoffSection(data) {
   const holder = section("tradeoff", "Size, latency, accuracy", "The line joins what nothing else beats on both measures: the Pareto front. Dashed lines are budgets.");
   const body = h("div", {});
-  const show = (name) => body.replaceChildren(...pictures(data.entries.find((entry) => entry.name === name), data));
-  if (data.entries.length > 1) holder.append(h("div", { class: "controls" }, choice("Entry", data.entries.map(({ name }) => [name, name]), "", show)));
-  holder.append(body);
+  const where = h("span", {});
+  const show = (name) => {
+    const entry = data.entries.find((one) => one.name === name);
+    const on = conditions(entry);
+    const all = [entry.tradeoff, ...entry.tradeoffs];
+    const draw = (wanted) => body.replaceChildren(...pictures(entry, all.find((one) => one.on === wanted) ?? entry.tradeoff));
+    where.replaceChildren(...(on.length > 1 ? [choice("Times on", on.map((each) => [each, each]), on[0], draw)] : []));
+    draw(on[0]);
+  };
+  const entries = data.entries.length > 1 ? choice("Entry", data.entries.map(({ name }) => [name, name]), "", show) : null;
+  holder.append(h("div", { class: "controls" }, entries, where), body);
   show(data.entries[0].name);
   return holder;
 }
 
-function pictures(entry, data) {
-  const { points, fronts } = entry.tradeoff;
+function pictures(entry, picture) {
+  const { points, fronts } = picture;
+  const budget = limitsOn(entry, picture.on);
   const knows = (axis) => points.some((point) => point[axis] !== null);
   const planes = PLANES.filter((plane) => plane.every(knows));
-  const found = planes.map((plane) => planeView(entry, plane, points, fronts[plane.join("-")]));
-  if (["bytes", "latencyMs", "accuracy"].every(knows)) found.unshift(spaceView(entry, points, fronts.all));
+  const found = planes.map((plane) => planeView(budget, plane, points, fronts[plane.join("-")]));
+  if (["bytes", "latencyMs", "accuracy"].every(knows)) found.unshift(spaceView(points, fronts.all, budget));
   const rest = [h("div", { class: `planes n${found.length}` }, found)];
   if (!knows("latencyMs")) rest.push(filler("mbundle bench", "No latency was measured."));
   if (!knows("accuracy")) rest.push(filler("mbundle golden check", "No accuracy was measured."));
@@ -30,10 +40,17 @@ function pictures(entry, data) {
     point.kind !== "trial" && fronts["bytes-accuracy"].includes(index) ? "on the front" : ""]);
   const trials = points.some((point) => point.kind === "trial");
   rest.push(h("details", {}, h("summary", { text: trials ? "The figures, and everything that auto tried" : "The figures" }), table("Figures", ["what", "size", "inference", "accuracy", "Pareto"], listed)));
-  return data.entries.length ? rest : [];
+  return rest;
 }
 
-function planeView(entry, [x, y], points, front) {
+// A budget of a time is about one device, on the network as it is.
+function limitsOn(entry, on) {
+  const { latencyMs, ...others } = entry.budget;
+  const same = entry.variants.some((one) => one.benches.some((each) => each.on === on && each.device === entry.budgetOn.device && each.network === "" && each.cpu === 1));
+  return same ? entry.budget : others;
+}
+
+function planeView(budget, [x, y], points, front) {
   const holder = h("figure", { class: "plane" }, h("figcaption", {}, `${FIGURES[x].title} × ${FIGURES[y].title}`, h("span", { class: "dim", text: ` ${BETTER[x]} and ${BETTER[y]} is better` })));
   const area = h("div", { class: "chart" });
   holder.append(area);
@@ -48,7 +65,7 @@ function planeView(entry, [x, y], points, front) {
       r: { type: "identity" },
       marks: [
         charts.gridX({ strokeOpacity: 0.08 }), charts.gridY({ strokeOpacity: 0.08 }),
-        ...budgetLines(entry.budget, x, y),
+        ...budgetLines(budget, x, y),
         charts.line(best, { x, y, stroke: "var(--s1)", strokeWidth: 2, curve: "linear" }),
         charts.dot(shown, { x, y, r: (point) => (point.kind === "trial" ? 2.5 : 5.5), fill: (point) => (point.kind === "trial" ? "var(--page)" : pointColour(point)), stroke: pointColour, strokeWidth: 1.5, sort: null }),
         charts.text(named, { x, y, text: "name", dy: -16, fontWeight: 600, fill: "currentColor", stroke: "var(--page)", strokeWidth: 4, paintOrder: "stroke" }),

@@ -7,24 +7,31 @@ const KINDS = { fetch: "var(--s0)", session: "var(--s3)", run: "var(--s1)" };
 
 export function waterfallSection(data) {
   const holder = section("waterfall", "How it loads");
-  const variants = data.entries.flatMap((entry) => entry.variants.map((variant) => ({ key: `${entry.name}/${variant.name}`, variant }))).filter(({ variant }) => variant.waterfall.length);
-  if (!variants.length) {
+  const loads = new Map(data.entries.flatMap((entry) => [...entry.variants, { ...entry.source, name: "source" }].map((one) => [`${entry.name}/${one.name}`, one.benches.filter((each) => each.load.length)])).filter(([, found]) => found.length));
+  if (!loads.size) {
     holder.append(filler("mbundle bench", "No load was measured."));
     return holder;
   }
   const area = h("div", { class: "chart" });
   const list = h("div", {});
   let rows = [];
+  let on = "";
   const redraw = whenWide(area, (width) => area.replaceChildren(falling(rows, width)));
-  const show = (key) => {
-    rows = variants.find((one) => one.key === key).variant.waterfall.map((row, index) => ({ ...row, index }));
+  const where = h("span", {});
+  const pick = (key) => {
+    const found = loads.get(key);
+    const kept = found.find((each) => each.on === on) ?? found[0];
+    where.replaceChildren(...(found.length > 1 ? [choice("On", found.map((each) => [each.on, each.on]), kept.on, (wanted) => show(found.find((each) => each.on === wanted)))] : []));
+    show(kept);
+  };
+  const show = (measured) => {
+    on = measured.on;
+    rows = measured.load.map((row, index) => ({ ...row, index }));
     list.replaceChildren(h("details", {}, h("summary", { text: "The same as a table" }), table("Load", ["what", "from", "to", "size"], rows.map((row) => [row.name, showMs(row.start), showMs(row.end), showBytes(row.bytes)]))));
     redraw();
   };
-  holder.append(h("div", { class: "controls" }, choice("Variant", variants.map(({ key }) => [key, key]), "", show)), area, list);
-  const how = Object.entries(data.bench).map(([name, value]) => `${name} ${value}`).join(" · ");
-  if (how) holder.append(h("p", { class: "dim", text: how }));
-  show(variants[0].key);
+  holder.append(h("div", { class: "controls" }, choice("Variant", [...loads.keys()].map((key) => [key, key]), "", pick), where), area, list);
+  pick(loads.keys().next().value);
   return holder;
 }
 

@@ -74,18 +74,6 @@ function start(want) {
 
 /** @param {Want} want @param {Flight} flight */
 async function fly(want, flight) {
-  const { kept, target, blob } = want;
-  const known = kept?.get(blob.sha256);
-  if (known) {
-    target.set(known);
-    fromCache.add(flight);
-  } else await bringInto(want, flight);
-  kept?.set(blob.sha256, known ?? target.slice());
-  return target;
-}
-
-/** @param {Want} want @param {Flight} flight */
-async function bringInto(want, flight) {
   /** @param {boolean} cached @returns {(have: number) => void} */
   const tell = (cached) => (have) => flight.wants.forEach((each) => each.onBytes(have, cached));
   const stored = async () => {
@@ -93,8 +81,7 @@ async function bringInto(want, flight) {
     if (found) fromCache.add(flight);
     return found;
   };
-  if (await stored()) return;
-  await new Promise((resolve, reject) => {
+  if (!(await stored())) await new Promise((resolve, reject) => {
     withLock(want, async (waited) => {
       if (!(waited && (await stored()))) {
         await fetchVerified(want, tell(false));
@@ -105,10 +92,13 @@ async function bringInto(want, flight) {
       resolve(undefined);
     }).catch(reject);
   });
+  want.kept?.set(want.blob.sha256, want.target);
+  return want.target;
 }
 
 /** @param {Want} want @param {(have: number) => void} onBytes */
-async function readStored({ blob, target }, onBytes) {
+async function readStored({ blob, target, kept }, onBytes) {
+  if (kept?.fill(blob.sha256, target)) return true;
   if (!(await take(blob, target, onBytes))) return false;
   if (!canHash() || (await sha256(target)) === blob.sha256) return true;
   await drop(blob);

@@ -24,11 +24,12 @@ import { lazyView, release } from "./view.js";
 /**
  * @param {import("./types.d.ts").Variant} variant
  * @param {boolean} lazy one span per run of chunks that no initializer crosses, freed when read; else one per file
+ * @param {import("./types.d.ts").Kept} [kept]
  * @returns {Layout}
  */
-export function layOut({ graph, data }, lazy) {
+export function layOut({ graph, data }, lazy, kept) {
   const graphBytes = allocate(graph.bytes, graph.file);
-  const files = data.map((file) => ({ file, spans: spansOf(file, lazy) }));
+  const files = data.map((file) => ({ file, spans: spansOf(file, lazy, kept) }));
   return {
     graph: graphBytes,
     places: [{ blob: graph, target: graphBytes }, ...files.flatMap(({ file, spans }) => placesOf(file, spans))],
@@ -52,12 +53,12 @@ function placesOf({ chunks }, spans) {
   });
 }
 
-/** @param {import("./types.d.ts").DataFile} file @param {boolean} lazy @returns {Span[]} */
-function spansOf(file, lazy) {
+/** @param {import("./types.d.ts").DataFile} file @param {boolean} lazy @param {import("./types.d.ts").Kept} [kept] @returns {Span[]} */
+function spansOf(file, lazy, kept) {
   const cuts = lazy && file.tensors.length > 0 ? cutsOf(file) : [0];
   return cuts.map((offset, index) => {
     const end = cuts[index + 1] ?? file.bytes;
-    return { offset, bytes: allocate(end - offset, file.path), reads: readsOf(file.tensors, offset, end) };
+    return { offset, bytes: kept?.span(file, offset, end) ?? allocate(end - offset, file.path), reads: readsOf(file.tensors, offset, end) };
   });
 }
 

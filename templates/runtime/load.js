@@ -163,7 +163,7 @@ export async function open(spec, choice, options, skipped) {
   const { signal = NEVER } = options;
   const { variant, device } = choice;
   const lazy = !plain.has(variant.graph.sha256);
-  const layout = layOut(variant, lazy);
+  const layout = layOut(variant, lazy, options.kept);
   const large = variant.data.reduce((sum, { bytes }) => sum + bytes, 0) > BIG;
   const progress = trackProgress(spec.name, layout.places.map(({ blob }) => blob), options.onProgress);
   const writer = variant.generation && import("./generate.js").catch(() => undefined); // while the weights come

@@ -106,8 +106,12 @@ export interface LoadOptions extends PreloadOptions {
 }
 /** Verified files by sha256, which the dev client keeps in memory from one build to the next. Production has none. */
 export interface Kept {
-  get(sha256: string): Uint8Array<ArrayBuffer> | undefined;
-  set(sha256: string, bytes: Uint8Array<ArrayBuffer>): unknown;
+  /** Memory that holds `file` from byte `from` to `to`; not to be written to. */
+  span(file: DataFile, from: number, to: number): Uint8Array<ArrayBuffer> | undefined;
+  /** Whether `target` holds the file now. */
+  fill(sha256: string, target: Uint8Array<ArrayBuffer>): boolean;
+  /** `bytes` hold the file, and are not written to any more. */
+  set(sha256: string, bytes: Uint8Array<ArrayBuffer>): void;
 }
 export interface OpenOptions extends LoadOptions {
   readonly kept?: Kept;

@@ -64,11 +64,12 @@ def test_the_report_shows_every_request_of_a_first_visit(project: Path) -> None:
     bench(project, "--device", "wasm", "--variant", "q8", "--no-native", "--no-baseline", "--runs", "1", "--json").ok()
     data = run(project, "report", "--format", "json").ok().json
     q8 = next(one for one in data["entries"][0]["variants"] if one["name"] == "q8")
-    fetched = {row["name"]: row["bytes"] for row in q8["waterfall"] if row["kind"] == "fetch"}
+    load = q8["benches"][0]["load"]
+    fetched = {row["name"]: row["bytes"] for row in load if row["kind"] == "fetch"}
     graph = next(file["file"] for file in data["files"] if file["kind"] == "graph" and file["users"] == ["a/q8"])
     assert fetched[graph] == (project / "dist/assets" / graph).stat().st_size
-    assert [row["kind"] for row in q8["waterfall"][-2:]] == ["session", "run"]
-    assert all(0 <= row["start"] <= row["end"] for row in q8["waterfall"])
+    assert [row["kind"] for row in load[-2:]] == ["session", "run"]
+    assert all(0 <= row["start"] <= row["end"] for row in load)
 
 
 @pytest.mark.slow

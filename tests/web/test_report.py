@@ -150,8 +150,8 @@ def test_names_are_text_wherever_they_stand(page: Page, tmp_path: Path, project:
         for section in ("steps", "waterfall"):
             page.locator(f"#{section} select").first.select_option(key)
         entry = key[: len(key) // 2]  # "<payload>/<payload>"
-        page.locator("#tradeoff select").select_option(entry)
-        page.locator("#history select").first.select_option(entry)
+        for section in ("tradeoff", "history", "measured"):
+            page.locator(f"#{section} select").first.select_option(entry)
     text = page.locator("main").evaluate("(main) => main.textContent")
     for payload in PAYLOADS:
         assert payload in text
@@ -167,7 +167,7 @@ def hostile(folder: Path, project: Path) -> Path:
     plain = source["entries"]["first"]["variants"][0]
     (folder / "dist/assets").mkdir(parents=True)
     (folder / ".mbundle").mkdir()
-    entries, stats, rows, history = {}, [], {}, {}
+    entries, stats, rows, history, golden = {}, [], {}, {}, {}
     for payload in PAYLOADS:
         data = graph(payload)
         sha = hashlib.sha256(data).hexdigest()
@@ -182,20 +182,30 @@ def hostile(folder: Path, project: Path) -> Path:
         stats.append({"name": payload, "source": payload, "bytes": 5, "variants": [built]})
         span = {"name": payload, "kind": payload, "start": 0, "end": 5}
         row = {"variant": payload, "device": payload, "figures": {"latencyMs": 3}, "waterfall": [span]}
-        rows[payload] = {"rows": [row]}
-        history[payload] = {payload: {"bytes": 3}}
+        rows[payload] = {"rows": [row | {"error": payload}]}
+        history[payload] = {payload: {"bytes": 3, "scores": {payload: 1}}}
+        place = {"status": payload, "note": payload, "value": 0.5, "cosine": 0.5, "metrics": {payload: 0.5, "x": 0.5}}
+        checked = {"identity": identity_of(ref), "providers": {payload: place}}
+        golden[payload] = {"metric": "x", "variants": {payload: checked}}
     manifest = source | {"entries": entries, "generator": PAYLOADS[0], "encodings": {}}
     (folder / "dist/model-manifest.json").write_text(json.dumps(manifest))
     warnings = [dict.fromkeys(("code", "what", "fix", "entry", "step"), payload) for payload in PAYLOADS]
+    bench = {"machine": {"processor": PAYLOADS[2]}, "browser": PAYLOADS[3], "key": {"network": PAYLOADS[6]}}
     work = {
         "stats.json": {"outDir": "dist", "mode": PAYLOADS[1], "entries": stats, "warnings": warnings},
-        "bench.json": {"version": 1, "benches": [{"machine": {PAYLOADS[2]: PAYLOADS[3]}, "entries": rows}]},
+        "bench.json": {"version": 1, "benches": [bench | {"entries": rows}]},
+        "golden.json": {"version": 1, "entries": golden},
     }
     for name, value in work.items():
         (folder / ".mbundle" / name).write_text(json.dumps(value))
     lines = [json.dumps({"commit": PAYLOADS[4], "time": PAYLOADS[5], "entries": history})] * 2
     (folder / ".mbundle/history.jsonl").write_text("\n".join(lines))
     return folder
+
+
+def identity_of(ref: dict[str, Any]) -> str:
+    """`emit.verdicts.identity` of a variant that is a graph file alone."""
+    return hashlib.sha256(json.dumps([ref["sha256"], []]).encode()).hexdigest()
 
 
 def graph(name: str) -> bytes:

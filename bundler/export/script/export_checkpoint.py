@@ -3,9 +3,11 @@
     python export_checkpoint.py probe PIPE                what is installed here
     python export_checkpoint.py fetch PIPE REPO REVISION  a checkpoint of the Hub into the local cache
     python export_checkpoint.py export PIPE REQUEST       REQUEST: a JSON file, see `request.Request`
+    python export_checkpoint.py distill PIPE REQUEST      a smaller model that is taught by it, see `request.Lesson`
 
-Answers with JSON lines on the file descriptor PIPE: {"progress": "…"} while it works, then {"result": …} or
-{"failed": "…", "kind": "…"}. What libraries print goes to stderr.
+Answers with JSON lines on the file descriptor PIPE: {"progress": "…"} while it works, {"line": "…"} for what is to be
+kept, {"judge": …} for a question that a file answers (`examiner`), then {"result": …} or {"failed": "…", "kind": "…"}.
+What libraries print goes to stderr.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import Any
 if sys.path and os.path.realpath(sys.path[0] or ".") == os.path.dirname(os.path.realpath(__file__)):
     sys.path.append(sys.path.pop(0))  # a file in this folder must not stand in for a library
 
-from mbundle_export.request import Pipe, Refused, Request
+from mbundle_export.request import Lesson, Pipe, Refused, Request
 
 DISTRIBUTIONS = (
     "accelerate",
@@ -79,6 +81,15 @@ def export(request: Request, pipe: Pipe) -> Any:
     return by_dynamo.by_dynamo(request, task, pipe, reason)
 
 
+def taught(request: Lesson, pipe: Pipe) -> Any:
+    """Files of a student in the request's folder; how its training went."""
+    pipe.say(progress="importing torch and transformers")
+    from mbundle_export import distill
+
+    _silence()
+    return distill.distill(request, pipe)
+
+
 def _silence() -> None:
     import warnings
 
@@ -99,7 +110,8 @@ def main(arguments: list[str]) -> None:
             result = fetch(*rest)
         else:
             with open(rest[0], encoding="utf-8") as stream:
-                result = export(json.load(stream), pipe)
+                request = json.load(stream)
+            result = taught(request, pipe) if verb == "distill" else export(request, pipe)
     except Refused as refusal:
         pipe.say(failed=str(refusal), kind=refusal.kind)
     except Exception as error:

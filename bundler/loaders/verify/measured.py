@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import tempfile
@@ -76,7 +77,8 @@ def recorded(baseline: Baseline, archive: Any, names: Sequence[str]) -> tuple[Ar
 def evaluate(metric: Metric, outputs: Arrays, reference: Arrays, feeds: Arrays) -> float:
     """What the function gives. Raises ConfigError (MB325)."""
     try:
-        value = float(metric.function()(outputs, reference, feeds))
+        with contextlib.chdir(os.path.dirname(metric.config_file)):
+            value = float(metric.function()(outputs, reference, feeds))
     except MbundleError:
         raise
     except Exception as error:

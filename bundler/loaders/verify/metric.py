@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ...config.schema import EntrySpec, GoldenSpec
@@ -29,6 +29,12 @@ class Metric:
         if takes(found, 3):
             return found
         return lambda outputs, reference, feeds: found(outputs, reference)
+
+
+def all_metrics(golden: GoldenSpec, config_file: str, mode: Literal["development", "production"]) -> tuple[Metric, ...]:
+    """Each of the golden set's metrics but the cosine."""
+    each = [replace(golden, metric=one.metric, where=one.where, digest=one.digest) for one in golden.metrics]
+    return tuple(Metric(one, config_file, mode) for one in each if one.metric != "cosine")
 
 
 def own_metric(entry: EntrySpec, config_file: str, mode: Literal["development", "production"]) -> Metric | None:

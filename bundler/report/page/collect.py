@@ -15,10 +15,10 @@ from ...emit.manifest import Entry, Manifest, Variant, read_manifest
 from . import dig
 from .facts import Facts, digest_of, gather
 from .history import changes
-from .measured import Benches, golden_of, waterfall
+from .measured import Benches, golden_of
 from .share import shared
 from .steps import steps_of, trials_of
-from .tradeoff import picture
+from .tradeoff import pictures
 from .weigh import weigh
 
 VERSION = 1
@@ -72,6 +72,7 @@ def _entry(
         "ops": dig.counts(built, "ops"),
         "weights": dig.counts(built, "weights"),
         "bench": benches.of(name, None),
+        "benches": benches.all(name, None),
     }
     found: dict[str, Any] = {
         "name": name,
@@ -79,9 +80,11 @@ def _entry(
         "assets": [{"name": asset.name, "bytes": asset.ref.nbytes} for asset in entry.assets],
         "source": source,
         "budget": limits,
+        "budgetOn": _measured_on(budgets.get(name)),
         "variants": variants,
     }
-    return found | {"tradeoff": picture(found)}
+    first, *others = pictures(found, [condition.label for condition in benches.conditions(name)])
+    return found | {"tradeoff": first, "tradeoffs": others}
 
 
 def _variant(
@@ -101,8 +104,7 @@ def _variant(
         "trials": trials_of(row),
         "accuracy": _accuracy(variant, steps, golden, bool(row)),
         "bench": benches.of(entry, variant.name),
-        "devices": benches.devices(entry, variant.name),
-        "waterfall": waterfall(benches.rows(entry, variant.name)),
+        "benches": benches.all(entry, variant.name),
         "golden": golden,
     }
 
@@ -120,10 +122,17 @@ def _compressed(variant: Variant, manifest: Manifest) -> dict[str, int]:
 def _accuracy(
     variant: Variant, steps: list[dict[str, Any]], golden: list[dict[str, Any]], built: bool
 ) -> dict[str, Any]:
-    """The best figure there is for "does it still do its job": golden check, the entry's metric, the cosine."""
-    checked = [row["value"] for row in golden if row["value"] is not None and row["status"] != "wrong"]
+    """The best figure there is for "does it still do its job": golden check, the entry's metric, the cosine.
+
+    What is wrong on a provider is not used there; what is wrong everywhere is told as it is."""
+    told = [row for row in golden if row["value"] is not None]
+    checked = [row for row in told if row["status"] != "wrong"] or told
     if checked:
-        return {"value": min(checked), "metric": golden[0]["metric"] or "golden", "from": "golden check"}
+        metric = golden[0]["metric"]
+        names = [name for name in checked[0]["scores"] if name != metric]
+        scores = {name: min(row["scores"][name] for row in checked if name in row["scores"]) for name in names}
+        value = min(row["value"] for row in checked)
+        return {"value": value, "metric": metric or "golden", "from": "golden check", "scores": scores}
     for step in reversed(steps):
         if step["metric"] is not None and step["status"] != "rolled back":
             return {"value": step["metric"], "metric": "golden metric", "from": "build"}
@@ -134,12 +143,18 @@ def _accuracy(
     return {"value": None, "metric": "", "from": ""}
 
 
-def _limits(budget: BudgetSpec | None) -> dict[str, float]:
-    """Budget lines by the name of the figure."""
-    found = {figure: getattr(budget, limit, None) for limit, figure in _LIMITS.items()}
-    if budget is not None and budget.load is not None and not budget.load[1]:  # those on a network are others
-        found["loadMs"] = budget.load[0]
+def _limits(budget: BudgetSpec | None) -> dict[str, Any]:
+    """Budget lines by the name of the figure; "scores": by further metrics of the golden set."""
+    if budget is None:
+        return {}
+    found = {figure: getattr(budget, limit) for limit, figure in _LIMITS.items()}
+    found |= {"loadMs": budget.load[0] if budget.load else None, "scores": dict(budget.scores) or None}
     return {figure: value for figure, value in found.items() if value is not None}
+
+
+def _measured_on(budget: BudgetSpec | None) -> dict[str, str]:
+    """Where the budget's times are measured, and on which network its load is."""
+    return {"device": budget.device, "network": (budget.load or (0, ""))[1]} if budget else {}
 
 
 def _title(dist: str, facts: Facts) -> str:
@@ -157,7 +172,7 @@ def _missing(data: dict[str, Any]) -> dict[str, str]:
     wanted = {
         "steps": ("mbundle build", any(variant["steps"] for variant in variants)),
         "latency": ("mbundle bench", any("latencyMs" in variant["bench"] for variant in variants)),
-        "waterfall": ("mbundle bench", any(variant["waterfall"] for variant in variants)),
+        "waterfall": ("mbundle bench", any(one["load"] for variant in variants for one in variant["benches"])),
         "golden": ("mbundle golden check", any(variant["golden"] for variant in variants)),
         "history": ("mbundle check --history .mbundle/history.jsonl", len(data["history"]) > 1),
     }

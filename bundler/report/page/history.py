@@ -26,5 +26,7 @@ def changes(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _figures(row: dict[str, Any]) -> dict[str, float]:
+    """Further metrics of a golden set are called "score <its name>"."""
     found = {name: figure(row.get(name)) for name in _SHOWN}
+    found |= {f"score {name}": value for name, value in dig.counts(row, "scores").items()}
     return {name: value for name, value in found.items() if value is not None}

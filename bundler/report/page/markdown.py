@@ -25,13 +25,16 @@ def _entry(entry: dict[str, Any]) -> Iterator[str]:
     whole = int(source["bytes"] or 0)
     yield f"## {_code(entry['name'])}" + (f": {_code(source['name'])}, {size(whole)}" if whole else "")
     yield ""
+    if on := entry["tradeoff"]["on"]:
+        yield f"Times: {on}."
+        yield ""
     yield "| variant | size | change | accuracy | inference | load |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: |"
     best = set(entry["tradeoff"]["fronts"]["bytes-accuracy"])
     for index, one in enumerate(entry["variants"]):
         name = _code(one["name"]) + (" (Pareto)" if index in best else "")
         bench = (_ms(one["bench"].get(key)) for key in ("latencyMs", "loadMs"))
-        cells = [name, size(one["bytes"]), change(whole, one["bytes"]), _number(one["accuracy"]["value"]), *bench]
+        cells = [name, size(one["bytes"]), change(whole, one["bytes"]), _accuracy(one), *bench]
         yield f"| {' | '.join(cells)} |"
     first = entry["variants"][0]
     if first["tensors"]:
@@ -70,6 +73,11 @@ def _shared(files: list[dict[str, Any]]) -> list[str]:
         return [f"{plural(len(files), 'file')}, {size(total)}; none is shared.", ""]
     saved = sum(row["bytes"] * (len(row["users"]) - 1) for row in several)
     return [f"{plural(len(files), 'file')}, {size(total)}; {len(several)} are shared, which saves {size(saved)}.", ""]
+
+
+def _accuracy(one: dict[str, Any]) -> str:
+    more = [f"{_code(name)} {_number(value)}" for name, value in one["accuracy"].get("scores", {}).items()]
+    return ", ".join([_number(one["accuracy"]["value"]), *more])
 
 
 def _number(value: float | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...emit.manifest import Variant
@@ -10,6 +12,7 @@ from . import dig
 
 FIGURES = (
     "wireBytes",
+    "modelBytes",
     "warmBytes",
     "loadMs",
     "warmMs",
@@ -21,8 +24,34 @@ FIGURES = (
     "blockedMs",
     "memory",
 )
-DEVICES = ("wasm-threads", "wasm", "webgpu", "native")
+DEVICES = {
+    "wasm-threads": "WebAssembly, all threads",
+    "wasm": "WebAssembly, 1 thread",
+    "webgpu": "WebGPU",
+    "native": "native onnxruntime",
+}
 """The one that speaks for a variant comes first: what most visitors have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a row of a bench was measured on. `network` "": as fast as it is; `cpu`: times slower."""
+
+    device: str
+    network: str
+    cpu: float
+
+    @property
+    def rank(self) -> tuple[Any, ...]:
+        """Nothing slowed down first."""
+        known = [*DEVICES]
+        place = known.index(self.device) if self.device in known else len(known)
+        return self.network != "" or self.cpu != 1, place, self.cpu, self.network, self.device
+
+    @property
+    def label(self) -> str:
+        slow = f" @ {self.network}" if self.network else ""
+        return DEVICES.get(self.device, self.device) + slow + (f", CPU {self.cpu:g}x slower" if self.cpu != 1 else "")
 
 
 class Benches:
@@ -31,38 +60,51 @@ class Benches:
     def __init__(self, file: dict[str, Any], manifest: str) -> None:
         self._benches = [one for one in dig.objects(file, "benches") if one.get("manifest") in (manifest, None)]
 
-    def rows(self, entry: str, variant: str | None) -> list[dict[str, Any]]:
-        """Its rows, a device each, of the last bench that has any. `variant` None: the source."""
-        for bench in reversed(self._benches):
-            held = dig.objects(bench, "entries", entry, "rows")
-            rows = [row for row in held if row.get("variant", "") == variant and dig.at(row, "figures")]
-            if rows:
-                return sorted(rows, key=_rank)
-        return []
+    def conditions(self, entry: str) -> list[Condition]:
+        """What the entry was measured on, the one that speaks for it first."""
+        return sorted({condition for condition, _ in self._rows(entry)}, key=lambda one: one.rank)
 
     def of(self, entry: str, variant: str | None) -> dict[str, float]:
-        """Figure -> number (ms or bytes) on the first device; {} when it was not measured."""
-        rows = self.rows(entry, variant)
-        return figures(dig.at(rows[0], "figures")) if rows else {}
+        """Figure -> number (ms or bytes) on the first condition of the entry; {} when it was not measured there.
 
-    def devices(self, entry: str, variant: str) -> list[dict[str, Any]]:
-        """[{"device", "figures"}]."""
-        return [
-            {"device": dig.text(row, "device"), "figures": figures(row.get("figures"))}
-            for row in self.rows(entry, variant)
-        ]
+        `variant` None: the source."""
+        first = self.conditions(entry)[:1]
+        return self.at(entry, variant, first[0]) if first else {}
+
+    def at(self, entry: str, variant: str | None, condition: Condition) -> dict[str, float]:
+        row = self._row(entry, variant, condition)
+        return figures(dig.at(row, "figures"))
+
+    def all(self, entry: str, variant: str | None) -> list[dict[str, Any]]:
+        """[{"on", "device", "network", "cpu", "figures", "load"}]: each condition that it was measured on. `load`: see
+        `waterfall`."""
+        found = []
+        for condition in self.conditions(entry):
+            row = self._row(entry, variant, condition)
+            if row:
+                told = {"on": condition.label, **asdict(condition), "figures": figures(row.get("figures"))}
+                found.append(told | {"load": waterfall(row)})
+        return found
+
+    def _row(self, entry: str, variant: str | None, condition: Condition) -> dict[str, Any]:
+        held = [row for one, row in self._rows(entry) if one == condition and row.get("variant", "") == variant]
+        return held[-1] if held else {}
+
+    def _rows(self, entry: str) -> Iterator[tuple[Condition, dict[str, Any]]]:
+        for bench in self._benches:
+            network, cpu = dig.text(bench, "key", "network"), dig.number(bench, "key", "cpuThrottle") or 1
+            for row in dig.objects(bench, "entries", entry, "rows"):
+                if dig.at(row, "figures"):
+                    yield Condition(dig.text(row, "device"), network, cpu), row
 
     def taken(self) -> dict[str, str]:
-        """What the last bench says of how it was taken."""
+        """What the last bench says of when and on what it was taken."""
         last = self._benches[-1] if self._benches else {}
-        settings, machine = dig.at(last, "settings"), dig.at(last, "machine")
-        network, cpu = dig.text(settings, "network") or "as fast as it is", dig.number(settings, "cpu") or 1
+        machine = dig.at(last, "machine")
         told = {
             "taken": dig.text(last, "time"),
             "browser": dig.text(last, "browser"),
             "processor": dig.text(machine, "processor"),
-            "network": network if last else "",
-            "CPU": f"{cpu:g} times slower" if cpu != 1 else "",
         }
         return {name: text for name, text in told.items() if text}
 
@@ -78,15 +120,15 @@ def figure(value: Any) -> float | None:
     return dig.number(value, "value") if plain is None else plain
 
 
-def waterfall(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def waterfall(row: dict[str, Any]) -> list[dict[str, Any]]:
     """The cold load: [{"name", "kind", "start", "end", "bytes"}], milliseconds from its start.
 
     The requests where the bench has them; else the three phases that its figures tell.
     """
-    listed = next((found for row in rows if (found := dig.objects(row, "waterfall"))), [])
+    listed = dig.objects(row, "waterfall")
     spans = [(item, dig.number(item, "start"), dig.number(item, "end")) for item in listed]
     found = [_bar(item, start, end) for item, start, end in spans if start is not None and end is not None]
-    return found or _phases(figures(dig.at(rows[0], "figures")) if rows else {})
+    return found or _phases(figures(row.get("figures")))
 
 
 def _bar(item: dict[str, Any], start: float, end: float) -> dict[str, Any]:
@@ -121,12 +163,8 @@ def golden_of(golden: dict[str, Any], entry: str, variant: Variant) -> list[dict
             "metric": dig.text(held, "metric"),
             "value": dig.number(one, "value"),
             "cosine": dig.number(one, "cosine"),
+            "scores": dig.counts(one, "metrics"),
             "note": dig.text(one, "note"),
         }
         for provider, one in dig.items(row, "providers")
     ]
-
-
-def _rank(row: dict[str, Any]) -> int:
-    device = dig.text(row, "device")
-    return DEVICES.index(device) if device in DEVICES else len(DEVICES)

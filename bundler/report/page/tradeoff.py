@@ -15,12 +15,18 @@ PLANES = {
 }
 
 
-def picture(entry: dict[str, Any]) -> dict[str, Any]:
-    """{"points", "fronts"}: fronts[plane] are indices of points that nothing of the plane beats; trials stand apart."""
-    points = [_variant(one) for one in entry["variants"]]
+def pictures(entry: dict[str, Any], conditions: list[str]) -> list[dict[str, Any]]:
+    """[{"on", "points", "fronts"}], one for each of what latencies were measured on; "" where none was.
+
+    fronts[plane] are indices of points that nothing of the plane beats; trials stand apart."""
+    return [_picture(entry, condition) for condition in conditions or [""]]
+
+
+def _picture(entry: dict[str, Any], condition: str) -> dict[str, Any]:
+    points = [_variant(one, condition) for one in entry["variants"]]
     source = entry["source"]
     if source["bytes"]:
-        latency = source["bench"].get("latencyMs")
+        latency = _latency(source, condition)
         points.append(_point("source", "source", source["bytes"], latency, 1.0 if _comparable(points) else None))
     tried = [
         _point(f"{one['name']}: auto, trial {number}", "trial", trial["bytes"], None, trial["metric"])
@@ -28,12 +34,17 @@ def picture(entry: dict[str, Any]) -> dict[str, Any]:
         for number, trial in enumerate(one["trials"], 1)
     ]
     fronts = {plane: front([_costs(point, axes) for point in points]) for plane, axes in PLANES.items()}
-    return {"points": points + tried, "fronts": fronts}
+    return {"on": condition, "points": points + tried, "fronts": fronts}
 
 
-def _variant(variant: dict[str, Any]) -> dict[str, Any]:
-    latency = variant["bench"].get("latencyMs")
+def _variant(variant: dict[str, Any], condition: str) -> dict[str, Any]:
+    latency = _latency(variant, condition)
     return _point(variant["name"], "variant", variant["bytes"], latency, variant["accuracy"]["value"])
+
+
+def _latency(one: dict[str, Any], condition: str) -> float | None:
+    found = (row["figures"].get("latencyMs") for row in one["benches"] if row["on"] == condition)
+    return next(found, None)
 
 
 def _comparable(points: list[dict[str, Any]]) -> bool:

@@ -25,27 +25,73 @@ def by_dynamo(request: Request, task: str, pipe: Pipe, why: str) -> dict[str, An
     if hasattr(model.config, "use_cache"):
         model.config.use_cache = False
     inputs, axes = _example(model, 2, 16)
-    pipe.say(progress=f"exporting {name} by torch.onnx.export")
     path = os.path.join(request["out"], "model.onnx")
     outputs = [key for key, value in run_torch(model, inputs).items() if hasattr(value, "detach")]
-    torch.onnx.export(
-        model,
-        kwargs=inputs,
-        f=path,
-        dynamo=True,
-        external_data=_bytes(model) > 1_900_000_000,
-        input_names=list(inputs),
-        output_names=outputs,
-        dynamic_shapes=axes,
-        verbose=False,
-    )
+    tries = [_example(model, *size)[0] for size in ((1, 7), (3, 24))]
+    compared = exported(model, inputs, axes, tries, outputs, path, pipe)
+    return {"parts": ["model.onnx"], "task": task, "exporter": "dynamo", "why": why, "compared": compared}
+
+
+def exported(
+    model: Any,
+    inputs: dict[str, Any],
+    axes: dict[str, Any],
+    tries: list[dict[str, Any]],
+    outputs: list[str],
+    path: str,
+    pipe: Pipe,
+) -> dict[str, Any]:
+    """Writes the model to `path`, and says how far it is from torch on `tries`. `inputs`: an example of two rows at
+    least. `axes`: which of their dimensions may vary."""
+    import torch
+
+    pipe.say(progress=f"exporting {type(model).__name__} by torch.onnx.export")
+    try:
+        torch.onnx.export(
+            model,
+            kwargs=inputs,
+            f=path,
+            dynamo=True,
+            external_data=_bytes(model) > 1_900_000_000,
+            input_names=list(inputs),
+            output_names=outputs,
+            dynamic_shapes=axes,
+            verbose=False,
+        )
+    except torch.onnx.OnnxExporterError as error:  # which says three lines of how to report it before why
+        why = error.__cause__ or error
+        raise Refused("export", f"torch.onnx.export: {type(why).__name__}: {str(why).splitlines()[0]}") from error
     pipe.say(progress="comparing with torch")
     compared: dict[str, Any] = {}
-    for batch, length in ((1, 7), (3, 24)):
-        more, _ = _example(model, batch, length)
+    for more in tries:
         expected = {key: value.numpy() for key, value in run_torch(model, more).items() if key in outputs}
         worse(compared, difference(path, {k: v.numpy() for k, v in more.items()}, expected, {}))
-    return {"parts": ["model.onnx"], "task": task, "exporter": "dynamo", "why": why, "compared": compared}
+    return compared
+
+
+def named(student: Any, inputs: list[str], names: list[str]) -> Any:
+    """The module with its outputs by name, whatever it returns."""
+    import inspect
+
+    import torch
+
+    from .matching import outputs_of
+
+    class Student(torch.nn.Module):  # type: ignore[misc]  # torch is not where mypy runs
+        def __init__(self) -> None:
+            super().__init__()
+            self.student = student
+
+        def forward(self, **feeds: Any) -> dict[str, Any]:
+            found = outputs_of(self.student, feeds, names)
+            return {name: found[name] for name in names}
+
+    kinds = inspect.Parameter
+    fed = [kinds(name, kinds.POSITIONAL_OR_KEYWORD) for name in inputs]
+    Student.forward.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # torch looks the names up in it
+        [kinds("self", kinds.POSITIONAL_OR_KEYWORD), *fed]
+    )
+    return Student().eval()
 
 
 def _bytes(model: Any) -> int:

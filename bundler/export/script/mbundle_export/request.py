@@ -17,6 +17,28 @@ class Request(TypedDict):
     """"auto", "optimum" or "dynamo"."""
 
 
+class Lesson(Request):
+    """A distillation: `folder` is the teacher's."""
+
+    student: dict[str, int]
+    """Numbers of the config that are other than the teacher's."""
+    module: str
+    function: str
+    """In place of these: a file, and the name of its function that makes a torch module."""
+    data: list[str]
+    """Files: texts (.txt), or feeds (.npz)."""
+    golden: str
+    """An .npz of feeds; "": a part of the data is held out."""
+    state: str
+    """Folder of what training needs to go on after it was broken off."""
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    max_length: int
+    patience: int
+    seed: int
+
+
 class Refused(Exception):
     """`kind` tells the caller which of its messages fits."""
 
