@@ -111,7 +111,7 @@ def remark(agreement: Agreement | None, allowed: Allowed, why_not: str) -> str:
     if agreement.cosine < allowed.warn_cosine:
         return f'output "{agreement.output}" has a cosine of {agreement.cosine:.3f} with the source'
     if agreement.faint and agreement.relative > NOISE:
-        return f'output "{agreement.faint}" is all but zero on generated inputs: golden inputs would tell more'
+        return f'output "{agreement.faint}" is all but zero on all inputs: golden ones where it is not would tell more'
     return ""
 
 

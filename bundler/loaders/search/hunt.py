@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, replace
 
 from ...graph.model import Model, Weight
-from ..base import Context
+from ..base import Context, silent
 from ..origin import FLOATS
 from ..prune import quantized
 from ..verify.samples import load
@@ -78,8 +78,8 @@ class Hunt:
 
     def model_of(self, found: Found) -> Model:
         """The model of a trial, in the step's own folder."""
-        model = found.recipe.apply(found.start.model, self._context)
-        return Recipe(found.after).apply(model, self._context)
+        quiet = replace(self._context, log=silent)
+        return Recipe(found.after).apply(found.recipe.apply(found.start.model, quiet), quiet)
 
     def _starts(self) -> list[Made]:
         """The model as it comes, and what each chain makes of it."""
