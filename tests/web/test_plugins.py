@@ -81,6 +81,25 @@ def test_a_running_page_gets_a_new_model_and_is_told_of_errors(
         assert alive == []
 
 
+@pytest.mark.parametrize("bundler", ["vite", "webpack"])
+def test_a_first_build_that_fails_is_told_in_the_page_and_mended(
+    bundler: str, app: Path, context: BrowserContext
+) -> None:
+    config = app / "model.config.py"
+    good = config.read_text()
+    config.write_text(good.replace("source=", "sauce="))
+    with plugins.serving(bundler, app) as dev:
+        page = context.new_page()
+        page.goto(dev.url)
+        overlay = page.locator("vite-error-overlay")
+        if bundler == "webpack":
+            overlay = page.frame_locator("#webpack-dev-server-client-overlay").locator("body")
+        overlay.get_by_text("sauce").first.wait_for(timeout=60_000)
+        config.write_text(good)
+        page.wait_for_function(RUNNING, timeout=60_000)
+        assert page.evaluate(OVERLAY) == ""
+
+
 def test_a_watch_in_a_terminal_is_followed_and_outlived(app: Path, context: BrowserContext) -> None:
     with watching(app, ends=-9) as terminal, plugins.serving("vite", app) as dev:
         page = context.new_page()
