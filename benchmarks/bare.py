@@ -7,25 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .load_server import Mounts
-from .processes import tree_pss
+from bundler.measure.chromium import uninspected
 
-ARGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from .load_server import Mounts
+from .processes import tree_memory
+
+PROGRAM = "/usr/bin/chromium"
 SETTLED = 1.0
 """Seconds until a browser that has just opened an empty page is at rest."""
 LONGEST = 600
@@ -48,10 +41,10 @@ def visit(profile: str, origin: str, mounts: Mounts, job: dict[str, Any], *, sta
     stay: seconds that the page is left open afterwards, for what it does behind its answer. RuntimeError when the
     function fails or does not end.
     """
-    with _browser(profile, f"{origin}/page/index.html"):
+    with uninspected(PROGRAM, profile, "none", f"{origin}/page/index.html"):
         mounts.asked.get(timeout=60)
         time.sleep(SETTLED)
-        idle, before = tree_pss(profile), mounts.sent
+        idle, before = tree_memory(profile), mounts.sent
         with peak_of(profile) as peak:
             mounts.jobs.put(job)
             try:
@@ -66,25 +59,14 @@ def visit(profile: str, origin: str, mounts: Mounts, job: dict[str, Any], *, sta
 
 
 @contextlib.contextmanager
-def _browser(profile: str, url: str) -> Iterator[None]:
-    command = ["/usr/bin/chromium", *ARGS, f"--user-data-dir={profile}", url]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()  # it ends in order: what was stored stays
-        process.wait(60)
-
-
-@contextlib.contextmanager
 def peak_of(profile: str) -> Iterator[list[int]]:
-    """The most memory (bytes, `tree_pss`) of the browser that runs on `profile`, filled in when the block ends."""
+    """The most memory (bytes, `tree_memory`) of the browser that runs on `profile`, filled in when the block ends."""
     most = [0]
     over = threading.Event()
 
     def watch() -> None:
         while not over.wait(0.05):
-            most[0] = max(most[0], tree_pss(profile))
+            most[0] = max(most[0], tree_memory(profile))
 
     thread = threading.Thread(target=watch)
     thread.start()

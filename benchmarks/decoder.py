@@ -25,10 +25,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from bundler.emit.manifest import Variant, read_manifest
 from bundler.measure.assemble import GRAPH, assemble
+from bundler.measure.chromium import arguments
 from fixtures import decoder
 from fixtures.decoder.native import Native
 
-from .bare import ARGS
 from .build import Figure
 from .load import PAGE, ROOT, peer
 from .load_server import Mounts, serving
@@ -203,7 +203,7 @@ def main() -> int:
             }
         )
         with serving(mounts) as origin:
-            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGS)
+            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments("none"))
             times = timed(browser, origin, prompt, wish.tokens, wish.rounds)
             browser.close()
     show(rows, times)

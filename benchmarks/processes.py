@@ -111,7 +111,7 @@ def python(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]
 
 
-def tree_pss(word: str) -> int:
+def tree_memory(word: str) -> int:
     """Bytes that all processes whose command line holds `word`, and their descendants, hold of their own; pages that
     they share count once. Not the pages of files, such as the program's own code: they change with what else runs."""
     roots = [int(name) for name in os.listdir("/proc") if name.isdecimal() and word in _read(f"/proc/{name}/cmdline")]

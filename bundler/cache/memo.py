@@ -163,8 +163,7 @@ class Memo:
         if known.print is None or fingerprint.of(path) != known.print:
             return False
         with ThreadPoolExecutor(2) as pool:
-            found = pool.map(lambda span: fingerprint.digest(path, *span), list(known.spans))
-            return all(digest == known.spans[span] for span, digest in zip(list(known.spans), found, strict=True))
+            return all(pool.map(lambda one: fingerprint.digest(path, *one[0]) == one[1], known.spans.items()))
 
 
 def _name(recipe: Iterable[str]) -> str:

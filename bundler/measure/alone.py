@@ -6,17 +6,15 @@ below 20 MB that it got, for the network panel: a model that comes in chunks wou
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import memory
 from .browser import FEEDS, LONGEST, PAGE, Browser
-from .chromium import Gpu, arguments, profile
+from .chromium import Gpu, profile, uninspected
 
 _SETTLED = 0.5
 """Seconds until a page that has just opened is at rest."""
@@ -33,7 +31,7 @@ def held(browser: Browser, wish: Mapping[str, Any], gpu: Gpu) -> int | None:
         json.dump(wish, file)
     url = f"{browser.origin}{PAGE}alone.html?wish={FEEDS}{name}"
     start = len(browser.sent)
-    with profile() as folder, _browser(browser.chromium.program, folder, gpu, url) as running:
+    with profile() as folder, uninspected(browser.chromium.program, folder, gpu, url) as running:
         if not _wait(browser, start, {"ready"}, running):
             return None
         time.sleep(_SETTLED)
@@ -42,21 +40,6 @@ def held(browser: Browser, wish: Mapping[str, Any], gpu: Gpu) -> int | None:
         if _wait(browser, start, {"done", "failed"}, running) != "done":
             return None
         return memory.peak(folder, before)
-
-
-@contextlib.contextmanager
-def _browser(program: str, folder: str, gpu: Gpu, url: str) -> Iterator[Callable[[], bool]]:
-    """Gives whether it still runs."""
-    command = [program, "--headless", "--no-sandbox", f"--user-data-dir={folder}", *arguments(gpu), url]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield lambda: process.poll() is None
-    finally:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(10)
-        process.kill()
-        process.wait()
 
 
 def _wait(browser: Browser, start: int, words: set[str], running: Callable[[], bool]) -> str | None:

@@ -1,12 +1,14 @@
-"""A headless Chromium with a profile of its own, driven by Playwright, which is imported here and nowhere else."""
+"""A headless Chromium with a profile of its own: driven by Playwright, which is imported here and nowhere else, or
+uninspected."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -95,6 +97,22 @@ def find(executable: str | None = None) -> str | None:
             raise UsageError(problem("MB511", "There is no such program.", file=wanted))
         return path
     return next((path for path in _PLACES if os.access(path, os.X_OK)), None)
+
+
+@contextmanager
+def uninspected(program: str, profile: str, gpu: Gpu, url: str) -> Iterator[Callable[[], bool]]:
+    """A browser on the folder `profile` with a page that nobody inspects; gives whether it still runs. What the page
+    has stored is there afterwards."""
+    command = [program, "--headless", "--no-sandbox", f"--user-data-dir={profile}", *arguments(gpu), url]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield lambda: process.poll() is None
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+        process.kill()
+        process.wait()
 
 
 @contextmanager
