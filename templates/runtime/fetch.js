@@ -33,14 +33,16 @@ const SCRATCH = 256 << 10;
 export async function download(job) {
   /** @type {State} */
   const state = { have: 0, whole: false, reload: job.reload ?? false };
+  let most = 0;
   for (let attempt = 1; ; attempt++) {
-    const before = state.have;
     try {
       return await attemptOnce(job, state);
     } catch (error) {
       job.signal.throwIfAborted();
       if (!(error instanceof MbundleError)) throw error;
-      if (state.have > before) attempt = 1; // a connection that breaks now and then is never given up
+      // A connection that breaks now and then is never given up, as long as it gets further than ever before: one that
+      // starts anew each time and is cut somewhere would bring more than the try before for ever.
+      if (state.have > most) [most, attempt] = [state.have, 1];
       if (!mayRetry(error, attempt)) throw error;
       state.reload ||= ["http", "html", "size"].includes(error.code);
       await pause(delayOf(attempt, error.retryAfter), job.signal);

@@ -70,6 +70,7 @@ KINDS: dict[str, Kind] = {
     "ends with the connection": Kind(faults.until_close),
     "slow": Kind(faults.slow),
     "cut for good": Kind(faults.cut, "network"),
+    "cut here and there": Kind(faults.cut_anywhere, "network"),
     "cut once": Kind(faults.cut, times=1),
     "cut, resumable": Kind(faults.cut_resumable),
     "cut, then the whole": Kind(faults.cut_then(faults.all_of_it)),
