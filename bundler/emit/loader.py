@@ -73,7 +73,7 @@ def _module(
         "ORT": ort,
         "SIGNATURE": _signature(entry),
     }
-    copied = [file for build in (ort or {}).values() for file in build.values()]
+    copied = [build[part] for build in (ort or {}).values() for part in ("module", "wasm")]
     names = [pin["file"], *dict.fromkeys(_files(entry)), *copied] if base == "./" else []
     rows = [{"FILE": each, "PATH": f"../assets/{each}"} for each in names]
     kinds = ("js", "d.ts")

@@ -6,11 +6,13 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from ..catalogue import problem
 from ..chunks.memo import Memo
 from ..errors import InputError
 from .describe import put_asset
+from .manifest import FileRef
 from .templates import folder
 from .transaction import Transaction
 
@@ -23,8 +25,8 @@ BUILDS = {
 
 _SUPPORTED = re.compile(r"1\.(?:3\d|[4-9]\d)\.")
 
-Builds = Mapping[str, Mapping[str, str]]
-"""Build -> {"module": file, "wasm": file}, names below assets/."""
+Builds = Mapping[str, Mapping[str, Any]]
+"""Build -> {"module": file, "wasm": file}, names below assets/, and "ref": {"file", "bytes", "sha256"} of the wasm."""
 
 
 def package(root: str) -> str:
@@ -62,7 +64,12 @@ def put(transaction: Transaction, root: str, memo: Memo) -> Builds:
     dist = os.path.join(package(root), "dist")
     put_asset(transaction, str(folder() / "ort" / "LICENSE.txt"), memo)
 
-    def put_file(name: str) -> str:
-        return put_asset(transaction, os.path.join(dist, name), memo).ref.file
+    def put_file(name: str) -> FileRef:
+        return put_asset(transaction, os.path.join(dist, name), memo).ref
 
-    return {build: {"module": put_file(module), "wasm": put_file(wasm)} for build, (module, wasm) in BUILDS.items()}
+    return {build: _described(put_file(module), put_file(wasm)) for build, (module, wasm) in BUILDS.items()}
+
+
+def _described(module: FileRef, wasm: FileRef) -> Mapping[str, Any]:
+    ref = {"file": wasm.file, "bytes": wasm.nbytes, "sha256": wasm.sha256}
+    return {"module": module.file, "wasm": wasm.file, "ref": ref}

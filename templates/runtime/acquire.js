@@ -1,7 +1,7 @@
 // One verified file: from the store, or from the network and then into the store. Loads that want the same file at the
 // same time share one flight; tabs that want it at the same time wait for the first, by a lock.
 
-import { drop, isShared, put, take } from "./depot.js";
+import { drop, isShared, keeps, put, take } from "./depot.js";
 import { MbundleError } from "./errors.js";
 import { download } from "./fetch.js";
 import { inLane } from "./lanes.js";
@@ -109,7 +109,7 @@ async function readStored({ blob, target, kept }, onBytes) {
 /** @param {Want} want @param {(have: number) => void} onBytes */
 async function fetchVerified({ blob, url, target, priority, signal }, onBytes) {
   const checked = canHash() ? undefined : (await import("./insecure.js")).downloadChecked;
-  const job = { url, file: blob.file, target, signal, onBytes };
+  const job = { url, file: blob.file, target, signal, onBytes, kept: await keeps() };
   // A second time past the HTTP cache, in case that is where the wrong bytes are.
   for (const reload of [false, true]) {
     const good = await inLane(priority, signal, async () => (checked ? checked({ ...job, reload }, blob.sha256) : void (await download({ ...job, reload }))));

@@ -7,20 +7,22 @@ export { MbundleError } from "./errors.js";
 export { setBase } from "./place.js";
 
 /** @typedef {import("./types.d.ts").Hint} Hint */
+/** @typedef {() => Promise<typeof import("./ahead.js")>} Ahead the module for what is fetched before anyone needs it */
 
 /**
  * @param {import("./types.d.ts").Spec} spec
  * @param {() => Promise<{loadRemote: typeof loadEntry}>} remote the module that loads in a worker
  * @param {() => Promise<typeof import("./assets.js")>} files the module for assets
+ * @param {Ahead} later
  * @returns {import("./types.d.ts").Entry<any>}
  */
-export const makeEntry = (spec, remote, files) => {
+export const makeEntry = (spec, remote, files, later) => {
   return {
     name: spec.name,
     load: (options = {}) => advised(options.worker ? remote().then(({ loadRemote }) => loadRemote(spec, options)) : loadEntry(spec, options), spec.name),
     preload: (options = {}) => advised(preloadEntry(spec, options), spec.name),
     prefetch: async (options = {}) => {
-      await idle();
+      await (await later()).idle();
       await advised(preloadEntry(spec, { ...options, priority: -1 }), spec.name);
     },
     assets: (options = {}) => advised(files().then(({ assetsOf }) => assetsOf(spec, options)), spec.name),
@@ -29,9 +31,10 @@ export const makeEntry = (spec, remote, files) => {
 
 /**
  * @param {readonly (readonly [string, Hint, () => Promise<{default: import("./types.d.ts").Entry<any>}>])[]} modules
+ * @param {Ahead} later
  * @returns {import("./types.d.ts").Api<any>}
  */
-export function app(modules) {
+export function makeApp(modules, later) {
   const table = new Map(modules.map(([name, , module]) => [name, module]));
   /** @param {string} name */
   const find = (name) => advised(open(name));
@@ -41,7 +44,7 @@ export function app(modules) {
     if (!module) throw new MbundleError("unknown-entry", `There is no entry ${JSON.stringify(name)}; this build has ${[...table.keys()].join(", ")}.`);
     return (await importedEntry(name, module)).default;
   };
-  for (const [name, hint] of modules) if (hint !== "lazy") ahead(hint, () => find(name));
+  for (const [name, hint] of modules) if (hint !== "lazy") later().then(({ ahead }) => ahead(hint, () => find(name))).catch(() => {});
   return {
     entries: Object.freeze([...table.keys()]),
     load: async (name, options) => (await find(name)).load(options),
@@ -49,20 +52,6 @@ export function app(modules) {
     prefetch: async (name, options) => (await find(name)).prefetch(options),
     assets: async (name, options) => (await find(name)).assets(options),
   };
-}
-
-/** As the build's config says: an entry that is `eager` is fetched now, one that is `idle` when the page has nothing else to do. @param {Hint} hint @param {() => Promise<import("./types.d.ts").Entry<any>>} find */
-function ahead(hint, find) {
-  if (/** @type {any} */ (globalThis.navigator)?.connection?.saveData) return;
-  const fetched = hint === "eager" ? find().then((it) => it.preload()) : find().then((it) => it.prefetch());
-  fetched.catch(() => {}); // whoever loads it will hear of it
-}
-
-/** The page has loaded and has time. @returns {Promise<void>} */
-async function idle() {
-  const { document, requestIdleCallback } = globalThis;
-  if (document && document.readyState !== "complete") await new Promise((resolve) => addEventListener("load", resolve, { once: true }));
-  await new Promise((resolve) => (requestIdleCallback ? requestIdleCallback(resolve) : setTimeout(resolve, 200)));
 }
 
 /** @template T @param {string} name @param {() => Promise<T>} module */

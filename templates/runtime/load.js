@@ -191,12 +191,12 @@ export async function open(spec, choice, options, skipped) {
  * @param {ReturnType<typeof trackProgress>} progress @param {LoadOptions} options
  * @returns {Promise<import("./types.d.ts").Ort>}
  */
-async function startAndFetch(spec, { device }, { places }, progress, { signal = NEVER, ort, kept }) {
+async function startAndFetch(spec, { device }, { places }, progress, { signal = NEVER, ort, kept, keepOrt }) {
   await reserve(places.map(({ blob }) => blob));
   /** @type {((inner: AbortSignal) => Promise<any>)[]} */
   const fetches = places.map(({ blob, target }, index) => (inner) =>
     bring(spec, blob, target, { hold: false, kept, priority: 1, signal: inner, onBytes: (have, cached) => progress.update(index, have, cached) }));
-  const [started] = await together(signal, [(inner) => orAbort(startOrt(device, ort, spec), inner), ...fetches]);
+  const [started] = await together(signal, [(inner) => orAbort(startOrt(device, ort, spec, keepOrt ? inner : undefined), inner), ...fetches]);
   return started;
 }
 

@@ -36,10 +36,11 @@ export const buildFor = (device) => (device === "webgpu" && "Suspending" in WebA
  * @param {Device} device
  * @param {import("./types.d.ts").LoadOptions["ort"]} given
  * @param {import("./types.d.ts").Spec} spec
+ * @param {AbortSignal} [keep] of a load that wants its wasm in our store
  * @returns {Promise<Ort>} ready to open sessions
  */
-export async function startOrt(device, given, spec) {
-  const ort = await (typeof given === "function" ? given() : given && typeof given === "object" && "Tensor" in given ? given : importOrt(buildFor(device), given, spec));
+export async function startOrt(device, given, spec, keep) {
+  const ort = await (typeof given === "function" ? given() : given && typeof given === "object" && "Tensor" in given ? given : importOrt(buildFor(device), given, spec, keep));
   const key = ort.InferenceSession;
   if (!started.has(key)) started.set(key, begin(ort, spec).catch((cause) => {
     started.delete(key);
@@ -49,8 +50,8 @@ export async function startOrt(device, given, spec) {
   return ort;
 }
 
-/** @param {Build} build @param {Readonly<Record<string, string>> | undefined} urls @param {import("./types.d.ts").Spec} spec @returns {Promise<Ort>} */
-function importOrt(build, urls, spec) {
+/** @param {Build} build @param {Readonly<Record<string, string>> | undefined} urls @param {import("./types.d.ts").Spec} spec @param {AbortSignal} [keep] @returns {Promise<Ort>} */
+function importOrt(build, urls, spec, keep) {
   const own = spec.ort?.[build];
   const url = own?.module ? locate(spec, own.module) : urls?.[build];
   const key = url ?? build;
@@ -59,7 +60,12 @@ function importOrt(build, urls, spec) {
     throw new MbundleError("ort", `onnxruntime-web cannot be imported (${textOf(cause)}).`, { cause });
   });
   modules.set(key, module);
-  return own ? module.then((ort) => pointed(ort, url ? locate(spec, own.wasm) : own.wasm)) : module;
+  if (!own) return module;
+  const { ref } = own;
+  return module.then(async (ort) => {
+    if (ref && keep) await import("./kept-ort.js").then(({ fill }) => fill(ort, ref, spec, keep));
+    return pointed(ort, url ? locate(spec, own.wasm) : own.wasm);
+  });
 }
 
 /** @param {Ort} ort @param {string} wasm @returns {Ort} */

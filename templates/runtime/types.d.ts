@@ -99,6 +99,8 @@ export interface LoadOptions extends PreloadOptions {
    * (which a worker can import too).
    */
   readonly ort?: Ort | (() => Promise<Ort>) | Readonly<Partial<Record<"wasm" | "jspi" | "webgpu", string>>>;
+  /** Keeps onnxruntime-web's wasm in the store of the models, verified as they are, where the build has copied it (`ort="self"`). */
+  readonly keepOrt?: boolean;
   /** Of a model that is split: gives the memory of each stage back when it has run, so that the largest one is the peak. */
   readonly release?: boolean;
   /** More options for `InferenceSession.create`. */
@@ -323,7 +325,7 @@ export interface Spec {
    * The copy of onnxruntime-web in the output folder, as names of files; null: the app's own is used. Without a module it
    * is the app's own too, and `wasm` is the URL where a bundler has put its wasm.
    */
-  readonly ort: Readonly<Record<"wasm" | "jspi" | "webgpu", { readonly module: string | null; readonly wasm: string }>> | null;
+  readonly ort: Readonly<Record<"wasm" | "jspi" | "webgpu", { readonly module: string | null; readonly wasm: string; readonly ref?: FileRef }>> | null;
   /** Set by the runtime: threads and workers may be forbidden in a page. */
   readonly canStartWorker?: () => Promise<boolean>;
 }

@@ -10,6 +10,7 @@ import onnx
 import pytest
 
 from ..cli import run
+from . import faults
 from .conftest import ROOT, until, value
 from .server import Site
 from .test_choice import ONE, scale
@@ -40,6 +41,30 @@ def test_a_page_without_import_map_finds_the_copy(plus: str, tmp_path: Path, sit
         assert (got["y"], got["worker"]) == (6, bool(options))
     assert not site.asked("^/ort/")
     assert list((tmp_path / "dist" / "assets").glob("license-*.txt"))
+
+
+@pytest.mark.parametrize("worker", [False, True])
+def test_the_wasm_can_be_kept_with_the_models(worker: bool, tmp_path: Path, site: Site, visit: Any) -> None:
+    build(tmp_path)
+    site.pages["/"] = "<!doctype html>"
+    page = visit()
+    assert value(page, ONE, {"worker": worker, "keepOrt": True})["y"] == 6
+    assert len(site.asked(r"\.wasm$")) == 1
+    until(page, STORED.replace(">= 2", ">= 3"))
+    page.close()
+    site.fail(r"\.wasm$", faults.status(404))
+    page = visit()
+    assert value(page, ONE, {"worker": worker, "keepOrt": True})["y"] == 6
+    assert len(site.asked(r"\.wasm$")) == 1
+    assert value(page, "return (await caches.open('mbundle-1')).keys().then((all) => all.length)") >= 3
+
+
+def test_a_wasm_that_cannot_be_kept_is_found_as_usual(tmp_path: Path, site: Site, visit: Any) -> None:
+    build(tmp_path)
+    site.pages["/"] = "<!doctype html>"
+    site.fail(r"\.wasm$", faults.corrupt, times=2)
+    assert value(visit(), ONE, {"keepOrt": True})["y"] == 6
+    assert len(site.asked(r"\.wasm$")) == 3
 
 
 STORED = """async () => (await (await caches.open("mbundle-1")).keys())

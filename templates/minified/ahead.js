@@ -1,0 +1,1 @@
+export function ahead(e,a){globalThis.navigator?.connection?.saveData||("eager"===e?a().then(e=>e.preload()):a().then(e=>e.prefetch())).catch(()=>{})}export async function idle(){const{document:e,requestIdleCallback:a}=globalThis;e&&"complete"!==e.readyState&&await new Promise(e=>addEventListener("load",e,{once:!0})),await new Promise(e=>a?a(e):setTimeout(e,200))}
