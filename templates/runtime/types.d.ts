@@ -148,10 +148,19 @@ export interface Generation {
   readonly words: number;
   /** Tokens that end a text. */
   readonly end: readonly number[];
+  /** There for an encoder-decoder: what its decoder begins with; empty: not known. */
+  readonly start?: readonly number[];
+  /** Tokens that are never written. */
+  readonly suppressed?: readonly number[];
 }
+export type Tokens = ArrayLike<number> | ArrayLike<bigint> | readonly (readonly number[])[] | { readonly data: ArrayLike<number> | ArrayLike<bigint> };
 export interface GenerateOptions {
-  /** The text so far: the tokens of one text, at least one. */
-  readonly input_ids: ArrayLike<number> | ArrayLike<bigint> | readonly (readonly number[])[] | { readonly data: ArrayLike<number> | ArrayLike<bigint> };
+  /** The tokens of one text, at least one: the text so far; of an encoder-decoder the text that its encoder reads. */
+  readonly input_ids: Tokens;
+  /** Of an encoder-decoder: 1 for each token that is to be read, 0 for padding. All ones where it is not given. */
+  readonly attention_mask?: Tokens;
+  /** Of an encoder-decoder: what its decoder begins with, in place of what the checkpoint says. */
+  readonly decoder_input_ids?: Tokens;
   /** 128 where it is not given. */
   readonly max_new_tokens?: number;
   /** 0 (the default) takes the likeliest token each time; 1 draws by chance as the model says, more is wilder. */
@@ -298,6 +307,8 @@ export interface Variant extends Signature {
   /** In the order in which they run; undefined: it is not split. */
   readonly stages?: readonly Stage[] | undefined;
   readonly generation?: Generation | undefined;
+  /** Only of a stage that is opened by itself: the outputs of the whole. */
+  readonly part?: readonly string[];
 }
 export type Hint = "lazy" | "idle" | "eager";
 export interface AssetRef extends FileRef {

@@ -20,6 +20,7 @@ _TASKS = {
     "ForAudioClassification": "audio-classification",
     "ForSpeechSeq2Seq": "automatic-speech-recognition",
     "ForConditionalGeneration": "text2text-generation",
+    "MTModel": "text2text-generation",
     "ForCTC": "automatic-speech-recognition",
     "CLIPModel": "zero-shot-image-classification",
 }
