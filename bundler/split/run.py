@@ -86,7 +86,8 @@ def _searched(
         raise StepError(problem("MB331", f"split: {wrong}", entry=subject.entry.name, step="split"))
     if wrong:
         return _record(subject, started, "rolled back", wrong, before)
-    note = _note(stages, found, agreement, reference.baseline().note)
+    names = ("encoder", "decoder") if wish.by == "encoder" else ()
+    note = _note(stages, names, found, agreement, reference.baseline().note)
     record = _record(subject, started, "ok", note, before, _distinct(stages))
     return replace(record, details={"plan": found.plan.as_json(), "difference": agreement and agreement.absolute})
 
@@ -119,8 +120,12 @@ def _child(subject: Subject, shop: Workshop, target: str, *args: Any, scratch: b
         raise StepError(*(replace(p, entry=p.entry or subject.entry.name) for p in error.problems)) from error
 
 
-def _note(stages: Sequence[Model], found: Found, agreement: Agreement | None, unchecked: str) -> str:
-    sizes = " + ".join(amount(stage.nbytes) for stage in stages)
+def _note(
+    stages: Sequence[Model], names: Sequence[str], found: Found, agreement: Agreement | None, unchecked: str
+) -> str:
+    """`names`: of the stages, if they have any."""
+    labels = [f"{name} " for name in names] or [""] * len(stages)
+    sizes = " + ".join(f"{label}{amount(stage.nbytes)}" for label, stage in zip(labels, stages, strict=True))
     over = ", ".join(amount(nbytes) for nbytes in found.crossing)
     said = f"not compared: {unchecked or 'there are no samples'}" if agreement is None else ""
     return printable("; ".join(filter(None, [f"{len(stages)} stages: {sizes}", f"handed on: {over}", said])), 200)

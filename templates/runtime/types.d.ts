@@ -176,7 +176,7 @@ export interface GenerateOptions {
   readonly signal?: AbortSignal;
   /** Called with each new token and its index; the next one waits for what it returns. In a worker it does not wait. */
   readonly onToken?: (token: number, index: number) => unknown;
-  /** Feeds for inputs that the model has beside the usual ones; the same at each step. */
+  /** Feeds for inputs that the model has beside the usual ones, such as what an encoder listens to; the same at each step. */
   readonly inputs?: Readonly<Record<string, unknown>>;
 }
 export interface Generated {
@@ -184,13 +184,15 @@ export interface Generated {
   readonly tokens: number[];
   readonly finish_reason: "stop" | "length";
 }
-export interface Generative {
+/** For a model that reads something else than tokens, such as sounds: `inputs` holds it. */
+export type GenerateFrom = Omit<GenerateOptions, "input_ids" | "attention_mask" | "inputs"> & Required<Pick<GenerateOptions, "inputs">>;
+export interface Generative<O = GenerateOptions> {
   readonly generation: Generation;
   /** Goes on with a text. Rejects with the signal's reason when that is aborted; what was written by then, `onToken` has seen. */
-  generate(options: GenerateOptions): Promise<Generated>;
+  generate(options: O): Promise<Generated>;
 }
 /** A model of a signature; one with a KV cache can write. */
-export type Model<S extends Signature = Signature> = Runnable<S> & (S extends { readonly generates: true } ? Generative : unknown);
+export type Model<S extends Signature = Signature> = Runnable<S> & (S extends { readonly generates: true } ? Generative<"input_ids" extends S["inputs"][number]["name"] ? GenerateOptions : GenerateFrom> : unknown);
 export interface Runnable<S extends Signature = Signature> {
   readonly info: Info;
   readonly inputs: S["inputs"];

@@ -51,27 +51,33 @@ def by_optimum(request: Request, task: str, pipe: Pipe) -> dict[str, Any]:
         model.config.pad_token_id = 0
     pipe.say(progress=f"exporting for {task}")
     onnx_export_from_model(model=model, output=out, task=task, do_validation=False)
-    apart = _joined(out, pipe)
-    pipe.say(progress="comparing with torch")
     config = _onnx_config(model, task)
+    found: dict[str, Any] = {"task": task, "exporter": "optimum", "why": "", "apart": "", "compared": None}
+    if os.path.isfile(os.path.join(out, "encoder_model.onnx")):
+        found["apart"], found["compared"] = _joined(config, model, out, pipe)
     parts = sorted(name for name in os.listdir(out) if name.endswith(".onnx"))
-    found = {"parts": parts, "task": task, "exporter": "optimum", "why": "", "apart": apart}
     if len(parts) == 1:
-        return found | {"compared": _compared_by(config, model, os.path.join(out, parts[0]))}
-    whole = os.path.join(out, join.NAME)
-    return found | {"compared": _compared_in_steps(config, model, whole) if join.NAME in parts else None}
+        pipe.say(progress="comparing with torch")
+        found["compared"] = _compared_by(config, model, os.path.join(out, parts[0]))
+    return {"parts": parts, **found}
 
 
-def _joined(out: str, pipe: Pipe) -> str:
-    """Why the models of an encoder-decoder stay apart; "" if they were joined, or if there is one model only."""
-    if not os.path.isfile(os.path.join(out, "encoder_model.onnx")):
-        return ""
+def _joined(config: Any, model: Any, out: str, pipe: Pipe) -> tuple[str, dict[str, Any] | None]:
+    """Encoder and decoder in one model: why there is none, and how it compares with torch. One that does not give what
+    torch gives is none."""
     pipe.say(progress="joining encoder and decoder")
     try:
         join.joined(out)
-    except join.Unjoinable as reason:
-        return str(reason)
-    return ""
+        pipe.say(progress="comparing with torch")
+        compared = _compared_in_steps(config, model, os.path.join(out, join.NAME))
+    except (join.Unjoinable, Refused) as reason:
+        join.parted(out)
+        return str(reason), None
+    worst = min(figures["cosine"] for figures in compared.values())
+    if worst >= _LOWEST_COSINE:
+        return "", compared
+    join.parted(out)
+    return f"token by token the logits have a cosine similarity of {worst:.4g} to what torch gives", None
 
 
 def _onnx_config(model: Any, task: str) -> Any:
@@ -99,6 +105,8 @@ def _compared_by(config: Any, model: Any, path: str) -> dict[str, Any]:
 
 
 _TOKENS = 4
+_LOWEST_COSINE = 0.999
+"""As `bundler.export.agreement` has it."""
 
 
 def _compared_in_steps(config: Any, model: Any, path: str) -> dict[str, Any]:

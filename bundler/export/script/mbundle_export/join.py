@@ -9,6 +9,7 @@ decoder's own cache is left: `past_key_values.N.key` to `present.N.key`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ _FILES = ("encoder_model.onnx", "decoder_model.onnx", "decoder_with_past_model.o
 _CROSS = re.compile(r"(?:past_key_values|present)\.(\d+)\.encoder\.(key|value)")
 _OWN = re.compile(r"(past_key_values|present)\.(\d+)\.decoder\.(key|value)")
 _HIDDEN, _MASK = "encoder_hidden_states", "encoder_attention_mask"
+_FRESH = "decoder_sequence_length"
 _PROTOBUF = 1_900_000_000
 """Bytes; a protobuf ends at 2 GiB."""
 
@@ -31,9 +33,8 @@ def joined(folder: str) -> None:
     """Writes `model.onnx` beside the three. Unjoinable."""
     import onnx
 
-    missing = [name for name in _FILES if not os.path.isfile(os.path.join(folder, name))]
-    if missing:
-        raise Unjoinable(f"there is no {missing[0]}")
+    if not all(os.path.isfile(os.path.join(folder, name)) for name in _FILES):
+        raise Unjoinable("the decoder was exported without its past; the task is to end with -with-past")
     encoder, first, later = (onnx.load(os.path.join(folder, name)) for name in _FILES)
     if any(model.functions or any(g for g in model.graph.sparse_initializer) for model in (encoder, first, later)):
         raise Unjoinable("they have functions or sparse weights")
@@ -42,6 +43,13 @@ def joined(folder: str) -> None:
     large = whole.ByteSize() > _PROTOBUF
     path = os.path.join(folder, NAME)
     onnx.save(whole, path, save_as_external_data=large, location=f"{NAME}_data", size_threshold=1024)
+
+
+def parted(folder: str) -> None:
+    """Takes what `joined` wrote away, if it did."""
+    for name in (NAME, f"{NAME}_data"):
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(os.path.join(folder, name))
 
 
 def _link(encoder: Any, first: Any, later: Any) -> None:
@@ -185,7 +193,7 @@ def _whole(encoder: Any, first: Any, later: Any) -> Any:
         if value.name not in made and value.name not in {one.name for one in graph.input}:
             graph.input.append(value)
     graph.output.extend(later.graph.output)
-    _name_sizes(graph)
+    _one_by_one(graph)
     opsets = {one.domain: one.version for model in (encoder, first, later) for one in model.opset_import}
     imports = [onnx.helper.make_opsetid(domain, version) for domain, version in sorted(opsets.items())]
     return onnx.helper.make_model(graph, opset_imports=imports, ir_version=max(encoder.ir_version, later.ir_version))
@@ -206,9 +214,11 @@ def _twins(graph: Any, known: dict[bytes, str]) -> dict[str, str]:
     return found
 
 
-def _name_sizes(graph: Any) -> None:
-    """optimum calls a size that is always 1 "1", as if it varied."""
+def _one_by_one(graph: Any) -> None:
+    """Says that the decoder takes one token at a time: that is what was traced, with no mask between new tokens."""
     for value in (*graph.input, *graph.output):
         for size in value.type.tensor_type.shape.dim:
-            if size.dim_param.isdigit():
-                size.dim_value = int(size.dim_param)
+            if size.dim_param in ("1", _FRESH):
+                size.dim_value = 1
+            elif size.dim_param:
+                size.dim_param = size.dim_param.replace(f" + {_FRESH}", " + 1")

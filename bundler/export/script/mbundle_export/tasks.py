@@ -22,6 +22,7 @@ _TASKS = {
     "ForConditionalGeneration": "text2text-generation",
     "MTModel": "text2text-generation",
     "ForCTC": "automatic-speech-recognition",
+    "VisionEncoderDecoderModel": "image-to-text",
     "CLIPModel": "zero-shot-image-classification",
 }
 
