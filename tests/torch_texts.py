@@ -2,7 +2,7 @@
 
 python -P torch_texts.py COUNT TEXTS
 
-TEXTS: JSON, {folder of a checkpoint: [tokens of a text, ...]}. Prints the same with the new tokens of each text, without
+TEXTS: JSON, {folder of a checkpoint: [tokens of a text, ...]}. Prints the same with the new tokens of each, without
 those that the decoder began with.
 """
 
