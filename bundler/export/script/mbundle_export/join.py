@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 NAME = "model.onnx"
@@ -40,7 +40,7 @@ def joined(folder: str) -> None:
         raise Unjoinable("they have functions or sparse weights")
     _link(encoder.graph, first.graph, later.graph)
     whole = _whole(encoder, first, later)
-    large = whole.ByteSize() > _PROTOBUF
+    large = sum(len(tensor.raw_data) for tensor in whole.graph.initializer) > _PROTOBUF
     path = os.path.join(folder, NAME)
     onnx.save(whole, path, save_as_external_data=large, location=f"{NAME}_data", size_threshold=1024)
 
@@ -55,30 +55,25 @@ def parted(folder: str) -> None:
 def _link(encoder: Any, first: Any, later: Any) -> None:
     """Renames and cuts, in place: then `first` makes the cross attention's keys and values alone, from the encoder's
     output, and `later` takes them."""
-    if len(encoder.output) != 1:
-        raise Unjoinable(f"the encoder has {len(encoder.output)} outputs")
-    hidden = encoder.output[0].name
-    if "logits" not in {value.name for value in later.output}:
-        raise Unjoinable("the decoder gives no logits")
+    if len(encoder.output) != 1 or "logits" not in {value.name for value in later.output}:
+        raise Unjoinable("the encoder gives several things, or the decoder no logits")
     _apart(first, (encoder,), "keys")
     _apart(later, (encoder, first), "decoder")
-    _rename(first, {_HIDDEN: hidden, _MASK: "attention_mask"})
-    cross = {f"present.{n}.encoder.{side}" for n, side in _pairs(first.output)}
-    if not cross:
-        raise Unjoinable("the decoder does not give out what it keeps of the encoder's result")
-    _only(first, cross, {value.name for value in encoder.input} | {hidden})
-    names = {f"past_key_values.{n}.encoder.{side}": f"present.{n}.encoder.{side}" for n, side in _pairs(later.input)}
-    if not cross.issuperset(names.values()):
-        raise Unjoinable("the two decoders keep different things of the encoder's result")
-    _rename(first, {name: f"encoder.{name.removeprefix('present.').replace('.encoder', '')}" for name in cross})
-    names = {name: f"encoder.{made.removeprefix('present.').replace('.encoder', '')}" for name, made in names.items()}
+    hidden = encoder.output[0].name
+    common = {_HIDDEN: hidden, _MASK: "attention_mask", "input_ids": "decoder_input_ids"}
+    made, taken = _cross(first.output), _cross(later.input)
+    if not made or not set(made.values()).issuperset(taken.values()):
+        raise Unjoinable("the decoder does not give out all that it keeps of the encoder's result")
+    _rename(first, {**common, **made})
+    _only(first, set(taken.values()), {value.name for value in encoder.input} | {hidden})
     own = {value.name: _OWN.sub(r"\1.\2.\3", value.name) for value in (*later.input, *later.output)}
-    own = {name: new for name, new in own.items() if name != new}
-    _rename(later, {**names, **own, _HIDDEN: hidden, _MASK: "attention_mask", "input_ids": "decoder_input_ids"})
+    _rename(later, {**own, **common, **taken})
 
 
-def _pairs(values: Any) -> list[tuple[str, str]]:
-    return [(found[1], found[2]) for value in values if (found := _CROSS.fullmatch(value.name))]
+def _cross(values: Any) -> dict[str, str]:
+    """What the decoder keeps of the encoder's result -> its name from now on."""
+    found = {value.name: _CROSS.fullmatch(value.name) for value in values}
+    return {name: f"encoder.{match[1]}.{match[2]}" for name, match in found.items() if match}
 
 
 def _apart(graph: Any, others: Sequence[Any], prefix: str) -> None:
@@ -114,37 +109,60 @@ def _rename(graph: Any, names: dict[str, str]) -> None:
 def _only(graph: Any, wanted: set[str], given: set[str]) -> None:
     """What makes `wanted` of `given` and weights alone: sizes that it takes from the decoder's side are the batch's,
     which the encoder has as well. Unjoinable."""
-    maker = {name: node for node in graph.node for name in node.output}
-    weights = {tensor.name for tensor in graph.initializer}
-    batch = next(iter(sorted(given & {value.name for value in graph.input})), "")
-    for node in graph.node:
-        if _is_batch(node, maker, graph) and not _reaches(node, maker, given | weights):
-            node.input[0] = f"{batch}:shape"
     import onnx
 
-    shape = onnx.helper.make_node("Shape", [batch], [f"{batch}:shape"], name=f"{batch}:shape")
-    maker |= {f"{batch}:shape": shape}
-    kept: set[str] = set()
-    waiting = sorted(wanted)
+    maker = {name: node for node in graph.node for name in node.output}
+    known = given | {tensor.name for tensor in graph.initializer}
+    source = min(given.intersection(value.name for value in graph.input))
+    sizes = f"{source}:sizes"
+    for node in graph.node:
+        if _is_batch(node, maker, graph) and _missing(node.input, maker, known):
+            node.input[0] = sizes
+    graph.node.insert(0, onnx.helper.make_node("Shape", [source], [sizes], name=sizes))
+    maker[sizes] = graph.node[0]
+    lost = _missing(wanted, maker, known)
+    if lost:
+        raise Unjoinable(f"what the decoder keeps of the encoder's result depends on {min(lost)}")
+    _keep(graph, wanted, _made(wanted, maker, known))
+
+
+def _made(names: Iterable[str], maker: dict[str, Any], known: set[str]) -> set[str]:
+    """All values on the way from `known` to `names`; those that nothing makes among them."""
+    found: set[str] = set()
+    waiting = list(names)
     while waiting:
         name = waiting.pop()
-        if name in given or name in weights or name in kept or not name:
-            continue
-        if name not in maker:
-            raise Unjoinable(f"what the decoder keeps of the encoder's result depends on {name}")
-        kept.update(maker[name].output)
-        waiting += maker[name].input
-    nodes = [node for node in (shape, *graph.node) if kept.intersection(node.output)]
-    used = {name for node in nodes for name in node.input}
-    for field, values in (
-        ("node", nodes),
-        ("initializer", [tensor for tensor in graph.initializer if tensor.name in used]),
-        ("value_info", [value for value in graph.value_info if value.name in kept]),
-        ("output", [value for value in graph.output if value.name in wanted]),
-    ):
-        copies = [type(one)() for one in values]
-        for copy, one in zip(copies, values, strict=True):
-            copy.CopyFrom(one)
+        if name and name not in known and name not in found:
+            found.add(name)
+            waiting += _uses(maker[name]) if name in maker else ()
+    return found
+
+
+def _uses(node: Any) -> Iterator[str]:
+    """Names that it reads, also in the bodies of an If or a Loop."""
+    yield from node.input
+    for attribute in node.attribute:
+        for body in (attribute.g, *attribute.graphs):
+            own = {*_inner(body), *(value.name for value in body.input)}
+            yield from (name for inner in body.node for name in _uses(inner) if name not in own)
+
+
+def _missing(names: Iterable[str], maker: dict[str, Any], known: set[str]) -> set[str]:
+    return _made(names, maker, known) - maker.keys()
+
+
+def _keep(graph: Any, outputs: set[str], made: set[str]) -> None:
+    """Removes what does not help to make `outputs`."""
+    nodes = [node for node in graph.node if made.intersection(node.output)]
+    used = {name for node in nodes for name in _uses(node)}
+    left = {
+        "node": nodes,
+        "initializer": [tensor for tensor in graph.initializer if tensor.name in used],
+        "value_info": [value for value in graph.value_info if value.name in made],
+        "output": [value for value in graph.output if value.name in outputs],
+    }
+    for field, values in left.items():
+        copies = [type(one).FromString(one.SerializeToString()) for one in values]
         graph.ClearField(field)
         getattr(graph, field).extend(copies)
 
@@ -159,21 +177,6 @@ def _is_batch(node: Any, maker: dict[str, Any], graph: Any) -> bool:
     if index is None and node.input[1] in maker and maker[node.input[1]].op_type == "Constant":
         index = next((one.t for one in maker[node.input[1]].attribute if one.name == "value"), None)
     return index is not None and onnx.numpy_helper.to_array(index).ravel().tolist() == [0]
-
-
-def _reaches(node: Any, maker: dict[str, Any], given: set[str]) -> bool:
-    """Whether it comes of `given` alone."""
-    seen: set[str] = set()
-    waiting = list(node.input)
-    while waiting:
-        name = waiting.pop()
-        if name in given or name in seen or not name:
-            continue
-        if name not in maker:
-            return False
-        seen.add(name)
-        waiting += maker[name].input
-    return True
 
 
 def _whole(encoder: Any, first: Any, later: Any) -> Any:
