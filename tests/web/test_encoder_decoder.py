@@ -204,15 +204,16 @@ def test_what_is_asked_for_is_heeded(project: Path, page: Page, options: dict[st
       const endless = { ...arg.text, max_new_tokens: 1e6, eos_token_id: [] };
       const aborted = await model.generate({ ...endless, signal: controller.signal,
         onToken: (token, index) => { if (index === 3) controller.abort("enough"); } }).catch((e) => e);
+      const after = (await model.generate(arg.text)).tokens;
       const wrong = [];
       for (const odd of [{ input_ids: [] }, { attention_mask: [1] }, { decoder_input_ids: [100] }])
         wrong.push(await model.generate({ ...arg.text, ...odd }).catch((e) => [e.code, e.message.split(":")[0]]));
       await model.dispose();
       const late = await model.generate(arg.text).catch((e) => e.code);
-      return { both: both.map(({ tokens }) => tokens), rest, aborted, wrong, late };
+      return { both: both.map(({ tokens }) => tokens), rest, aborted, after, wrong, late };
     """
     more = value(page, script, {"options": options, "text": text})
-    assert (more["both"], more["rest"]) == ([plain, plain], plain[2:])
+    assert (more["both"], more["rest"], more["after"]) == ([plain, plain], plain[2:], plain)
     assert (more["aborted"], more["late"]) == ("enough", "disposed")
     assert [code for code, _ in more["wrong"]] == ["feeds"] * 3
 
