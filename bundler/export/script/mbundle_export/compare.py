@@ -19,12 +19,7 @@ def run_torch(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
 
 def difference(path: str, feeds: dict[str, Any], expected: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     """Output -> its largest error, relative to its largest magnitude, and its cosine similarity."""
-    import numpy as np
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = _opened(path)
     wanted = {port.name for port in session.get_inputs()}
     outputs = [port.name for port in session.get_outputs()]
     got = dict(zip(outputs, session.run(outputs, {k: v for k, v in feeds.items() if k in wanted}), strict=True))
@@ -33,18 +28,52 @@ def difference(path: str, feeds: dict[str, Any], expected: dict[str, Any], names
     for name in outputs:
         if name not in renamed or renamed[name].dtype.kind != "f":
             continue
-        left, right = renamed[name].astype(np.float64).ravel(), got[name].astype(np.float64).ravel()
-        if left.size != right.size:
-            raise Refused("differs", f"{name} has another shape than in torch")
-        scale = float(np.abs(left).max(initial=0.0)) or 1.0
-        norm = float(np.linalg.norm(left) * np.linalg.norm(right))
-        error = float(np.abs(left - right).max(initial=0.0)) / scale
-        cosine = float(left @ right) / norm if norm else float(np.array_equal(left, right))
-        found[name] = {
-            "maxError": error if np.isfinite(error) else 1e9,
-            "cosine": cosine if np.isfinite(cosine) else 0.0,
-        }
+        found[name] = _figures(name, renamed[name], got[name])
     return found
+
+
+def in_steps(path: str, feeds: dict[str, Any], tokens: Any, expected: Any) -> dict[str, Any]:
+    """The same for the logits of an encoder-decoder that gets `tokens` [batch, n] one by one. `feeds`: the encoder's.
+    `expected`: [batch, n, words]."""
+    import numpy as np
+
+    session = _opened(path)
+    outputs = [port.name for port in session.get_outputs()]
+    wanted = {port.name for port in session.get_inputs()}
+    caches = [port for port in session.get_inputs() if port.name.startswith("past_key_values.")]
+    batch, count = tokens.shape
+    past = {port.name: np.zeros((batch, port.shape[1], 0, port.shape[3]), np.float32) for port in caches}
+    rows = []
+    for step in range(count):
+        given = {**feeds, **past, "decoder_input_ids": tokens[:, step : step + 1]}
+        got = dict(zip(outputs, session.run(outputs, {k: v for k, v in given.items() if k in wanted}), strict=True))
+        past = {name: got[name.replace("past_key_values.", "present.")] for name in past}
+        rows.append(got["logits"])
+    return {"logits": _figures("logits", expected, np.concatenate(rows, axis=1))}
+
+
+def _opened(path: str) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _figures(name: str, expected: Any, found: Any) -> dict[str, float]:
+    import numpy as np
+
+    left, right = expected.astype(np.float64).ravel(), found.astype(np.float64).ravel()
+    if left.size != right.size:
+        raise Refused("differs", f"{name} has another shape than in torch")
+    scale = float(np.abs(left).max(initial=0.0)) or 1.0
+    norm = float(np.linalg.norm(left) * np.linalg.norm(right))
+    error = float(np.abs(left - right).max(initial=0.0)) / scale
+    cosine = float(left @ right) / norm if norm else float(np.array_equal(left, right))
+    return {
+        "maxError": error if np.isfinite(error) else 1e9,
+        "cosine": cosine if np.isfinite(cosine) else 0.0,
+    }
 
 
 def worse(found: dict[str, Any], more: dict[str, Any]) -> None:
