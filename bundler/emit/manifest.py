@@ -197,6 +197,7 @@ def _generation(found: Generation) -> dict[str, Any]:
         "cache": [list(pair) for pair in found.cache],
         "end": list(found.end),
         **({"words": found.words} if found.words else {}),
+        **({"inPlace": True} if found.in_place else {}),
     }
 
 

@@ -180,6 +180,7 @@ def _generation(value: Any, at: str) -> Generation:
         _field(fields, at, "cache", _list(_pair)),
         _field(fields, at, "words", _integer) if "words" in fields else 0,
         _field(fields, at, "end", _list(_integer)),
+        fields.get("inPlace") is True,
     )
 
 

@@ -21,7 +21,7 @@ _BITS = {kind.name: kind.bits for kind in DTYPES.values()}
 class Generation:
     """`heads`: of keys and values, not of queries; `dtype`: of the cache; `cache`: (past input, present output) each.
     `bytes_per_token`: what one more token adds to the cache. `words`, `end`: size of the vocabulary (0: not known), and
-    the tokens that end a text."""
+    the tokens that end a text. `in_place`: past and present may be one buffer, as long as the longest text."""
 
     layers: int
     heads: int
@@ -31,6 +31,7 @@ class Generation:
     cache: tuple[tuple[str, str], ...]
     words: int = 0
     end: tuple[int, ...] = field(default=())
+    in_place: bool = False
 
 
 def present_of(past: str) -> str:
@@ -63,6 +64,7 @@ def generation_of(signature: Signature, source: Signature, end: tuple[int, ...] 
         tuple((port.name, present_of(port.name)) for port in past),
         last if isinstance(last, int) else 0,
         end,
+        {(port.name, present_of(port.name)) for port in past} == set(signature.in_place),
     )
 
 

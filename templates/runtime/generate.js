@@ -4,6 +4,7 @@
 import { MbundleError, advised, textOf } from "./errors.js";
 import { fitFeeds } from "./feeds.js";
 import { alone } from "./ort.js";
+import { makeRooms } from "./room.js";
 import { choice } from "./sampling.js";
 import { orAbort } from "./scope.js";
 
@@ -45,6 +46,7 @@ export function generative(parts, model) {
   if (!generation) return model;
   const writing = /** @type {Writing} */ (parts);
   const { entry } = parts.info;
+  const rooms = makeRooms(writing);
   /** @type {Set<Promise<unknown>>} */
   const under = new Set();
   /** @type {Promise<void> | undefined} */
@@ -54,7 +56,7 @@ export function generative(parts, model) {
     const { signal } = options ?? {};
     signal?.throwIfAborted();
     if (disposed) throw new MbundleError("disposed", `${entry} has been disposed of.`);
-    const text = write(writing, checked(options, generation));
+    const text = write(writing, checked(options, generation), rooms);
     under.add(text);
     text.catch(() => {}).finally(() => under.delete(text));
     return signal ? orAbort(text, signal) : text;
@@ -62,7 +64,7 @@ export function generative(parts, model) {
   return Object.assign({}, model, {
     generation,
     generate: (/** @type {GenerateOptions} */ options) => advised(generate(options), entry),
-    dispose: () => (disposed ??= Promise.allSettled(under).then(() => model.dispose())),
+    dispose: () => (disposed ??= Promise.allSettled(under).then(() => model.dispose()).finally(() => rooms?.free())),
   });
 }
 
@@ -80,13 +82,15 @@ function checked(options, { words, end }) {
 
 /**
  * One text to its end. The cache of a text is its own, so that texts may be written side by side.
- * @param {Writing} parts @param {ReturnType<typeof checked>} request
+ * @param {Writing} parts @param {ReturnType<typeof checked>} request @param {import("./room.js").Rooms} [rooms]
  * @returns {Promise<Generated>}
  */
-async function write(parts, { prompt, max_new_tokens, ends, pick, signal, onToken, inputs = {} }) {
+async function write(parts, request, rooms) {
+  const { prompt, max_new_tokens, ends, pick, signal, onToken, inputs = {} } = request;
   const { ort, session, variant, info } = parts;
   const Tensor = /** @type {NewTensor} */ (/** @type {unknown} */ (ort.Tensor));
   const given = constant(variant, inputs, Tensor);
+  const room = await rooms?.take(prompt.length + max_new_tokens, prompt.length);
   const turns = takeTurns();
   /** @type {Record<string, OrtTensor>} */
   let past = empty(variant, Tensor);
@@ -97,12 +101,18 @@ async function write(parts, { prompt, max_new_tokens, ends, pick, signal, onToke
   try {
     while (tokens.length < max_new_tokens) {
       signal?.throwIfAborted();
-      const feeds = { ...given, ...past, ...places(variant, fresh, seen, Tensor) };
-      const outputs = await alone(ort, () => session.run(feeds)).catch((cause) => {
+      await room?.grow(seen + fresh.length, seen);
+      const feeds = { ...given, ...past, ...room?.past, ...places(variant, fresh, seen, Tensor) };
+      const outputs = await alone(ort, () => session.run(feeds, room?.fetches)).catch((cause) => {
+        if (room && seen === 0) return undefined;
         throw new MbundleError("run", `${info.entry} (${info.variant}, ${info.device}) failed at token ${tokens.length} (${textOf(cause)}).`, { cause });
       });
+      if (!outputs) {
+        rooms?.refuse(); // another onnxruntime-web than ours: there the cache grows
+        return write(parts, request);
+      }
       seen += fresh.length;
-      past = replaced(variant, past, outputs);
+      if (!room) past = replaced(variant, past, outputs);
       const id = pick(await lastRow(outputs, info));
       if (ends.has(id)) return { tokens, finish_reason: "stop" };
       tokens.push(id);
@@ -113,6 +123,7 @@ async function write(parts, { prompt, max_new_tokens, ends, pick, signal, onToke
     return { tokens, finish_reason: "length" };
   } finally {
     turns.end();
+    room?.end();
     release(Object.values(past));
   }
 }

@@ -148,6 +148,8 @@ export interface Generation {
   readonly words: number;
   /** Tokens that end a text. */
   readonly end: readonly number[];
+  /** Whether past and present may be one buffer, as long as the longest text. */
+  readonly inPlace?: boolean;
 }
 export interface GenerateOptions {
   /** The text so far: the tokens of one text, at least one. */
@@ -337,7 +339,7 @@ export interface OrtTensor {
   dispose?(): void;
 }
 export interface OrtSession {
-  run(feeds: Record<string, OrtTensor>, outputs?: readonly string[]): Promise<Record<string, OrtTensor>>;
+  run(feeds: Record<string, OrtTensor>, outputs?: readonly string[] | Record<string, OrtTensor | null>): Promise<Record<string, OrtTensor>>;
   release(): Promise<void>;
 }
 export interface Ort {
