@@ -71,7 +71,7 @@ class Made:
         return {"cached": self.cached, "versions": dict(self.chain.versions), **result, **more}
 
 
-OUTCOME = ("parts", "task", "exporter", "why", "compared")
+OUTCOME = ("parts", "task", "exporter", "precision", "why", "compared")
 
 
 def ensure(entry: EntrySpec, desk: Desk) -> Exported:
@@ -152,11 +152,15 @@ def _key(spec: ExportSpec, chain: Toolchain, memo: Memo) -> Key:
         model="",
         loader="export",
         version=VERSION,
-        options=(("task", spec.task), ("exporter", spec.exporter)),
-        tools=chain.versions,
+        options=(("task", spec.task), ("exporter", spec.exporter), *_more_options(spec)),
+        tools=chain.deciding(spec.exporter),
         files=dict(zip(names, memo.sha256_all(regions), strict=True)),
         context={"machine": tools.interpreter()["machine"]},
     )
+
+
+def _more_options(spec: ExportSpec) -> tuple[tuple[str, str], ...]:
+    return (("precision", spec.precision),) if spec.exporter == "genai" else ()
 
 
 def _made(spec: ExportSpec, chain: Toolchain, key: Key, desk: Desk) -> tuple[str, dict[str, Any]]:
@@ -165,7 +169,8 @@ def _made(spec: ExportSpec, chain: Toolchain, key: Key, desk: Desk) -> tuple[str
     chain.require(spec.exporter)
     folder, out = desk.scratch("export"), desk.scratch("exported")
     request = os.path.join(folder, "request.json")
-    wish = {"folder": spec.folder, "out": out, "task": spec.task, "exporter": spec.exporter}
+    wish = {"folder": spec.folder, "out": out}
+    wish |= {"task": spec.task, "exporter": spec.exporter, "precision": spec.precision}
     with open(request, "w", encoding="utf-8") as file:
         json.dump(wish, file)
     try:

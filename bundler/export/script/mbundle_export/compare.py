@@ -19,32 +19,45 @@ def run_torch(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
 
 def difference(path: str, feeds: dict[str, Any], expected: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     """Output -> its largest error, relative to its largest magnitude, and its cosine similarity."""
-    import numpy as np
+    renamed = {names.get(name, name): value for name, value in expected.items()}
+    got = run_onnx(open_onnx(path), feeds)
+    return {name: figures(name, renamed[name], got[name]) for name in got if is_float(renamed.get(name))}
+
+
+def open_onnx(path: str) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def run_onnx(session: Any, feeds: dict[str, Any]) -> dict[str, Any]:
+    """All outputs by name; feeds that the model does not take are left out."""
     wanted = {port.name for port in session.get_inputs()}
     outputs = [port.name for port in session.get_outputs()]
-    got = dict(zip(outputs, session.run(outputs, {k: v for k, v in feeds.items() if k in wanted}), strict=True))
-    found: dict[str, Any] = {}
-    renamed = {names.get(name, name): value for name, value in expected.items()}
-    for name in outputs:
-        if name not in renamed or renamed[name].dtype.kind != "f":
-            continue
-        left, right = renamed[name].astype(np.float64).ravel(), got[name].astype(np.float64).ravel()
-        if left.size != right.size:
-            raise Refused("differs", f"{name} has another shape than in torch")
-        scale = float(np.abs(left).max(initial=0.0)) or 1.0
-        norm = float(np.linalg.norm(left) * np.linalg.norm(right))
-        error = float(np.abs(left - right).max(initial=0.0)) / scale
-        cosine = float(left @ right) / norm if norm else float(np.array_equal(left, right))
-        found[name] = {
-            "maxError": error if np.isfinite(error) else 1e9,
-            "cosine": cosine if np.isfinite(cosine) else 0.0,
-        }
-    return found
+    found = session.run(outputs, {name: value for name, value in feeds.items() if name in wanted})
+    return dict(zip(outputs, found, strict=True))
+
+
+def is_float(value: Any) -> bool:
+    return value is not None and value.dtype.kind == "f"
+
+
+def figures(name: str, expected: Any, got: Any) -> dict[str, Any]:
+    import numpy as np
+
+    left, right = expected.astype(np.float64).ravel(), got.astype(np.float64).ravel()
+    if left.size != right.size:
+        raise Refused("differs", f"{name} has another shape than in torch")
+    scale = float(np.abs(left).max(initial=0.0)) or 1.0
+    norm = float(np.linalg.norm(left) * np.linalg.norm(right))
+    error = float(np.abs(left - right).max(initial=0.0)) / scale
+    cosine = float(left @ right) / norm if norm else float(np.array_equal(left, right))
+    return {
+        "maxError": error if np.isfinite(error) else 1e9,
+        "cosine": cosine if np.isfinite(cosine) else 0.0,
+    }
 
 
 def worse(found: dict[str, Any], more: dict[str, Any]) -> None:
