@@ -25,7 +25,7 @@ from . import kept
 from .agreement import accepted, story
 from .desk import Desk
 from .students import Taught, teach
-from .toolchain import Refused, Toolchain, ask, probe
+from .toolchain import Refused, Toolchain, apart, ask, probe
 
 VERSION = "1"
 """To be raised when the script gives other files for the same checkpoint."""
@@ -182,7 +182,7 @@ def _made(spec: ExportSpec, chain: Toolchain, key: Key, desk: Desk) -> tuple[str
     return kept.keep(desk.store, desk.memo, key, out, result), result
 
 
-_CODES = {"task": "MB352", "differs": "MB353"}
+_CODES = {"task": "MB352", "differs": "MB353", "versions": "MB350"}
 
 
 def _refusal(refusal: Refused, spec: ExportSpec) -> Any:
@@ -190,6 +190,10 @@ def _refusal(refusal: Refused, spec: ExportSpec) -> Any:
     fix = None
     if refusal.kind == "unknown":
         fix = "Name a Python with newer transformers, torch and onnxscript by export_python; torch exports there alone."
+    elif refusal.kind == "versions":
+        fix = apart()
+    elif refusal.kind == "unsupported" and spec.exporter == "genai":
+        fix = 'Leave exporter="genai" out: optimum or torch may know it.'
     elif refusal.kind == "unsupported":
         fix = 'Try exporter="dynamo", or export the model to ONNX yourself and name that file.'
     return problem(_CODES.get(refusal.kind, "MB351"), what.rstrip(".") + ".", fix=fix)

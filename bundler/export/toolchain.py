@@ -66,16 +66,26 @@ class Toolchain:
         missing = [name for name in needed if name not in self.versions]
         if missing:
             what = f"{printable(self.python)} lacks {', '.join(missing)}."
-            raise InputError(problem("MB350", what, fix=f"Run `{install_command(self.python, extra)}`."))
+            shared = extra == "genai" and "optimum-onnx" in self.versions
+            fix = apart() if shared else f"Run `{install_command(self.python, extra)}`."
+            raise InputError(problem("MB350", what, fix=fix))
 
 
 def install_command(python: str, extra: str = "export") -> str:
     if python == sys.executable:
         name = "python" if sys.prefix != sys.base_prefix else python
         return f"{name} -m pip install 'mbundle[{extra}]'"
-    wanted = GENAI if extra == "genai" else REQUIREMENTS
-    quoted = " ".join(f"'{one}'" if any(c in one for c in "<>[*") else one for one in wanted)
-    return f"{python} -m pip install {quoted}"
+    return f"{python} -m pip install {_quoted(GENAI if extra == 'genai' else REQUIREMENTS)}"
+
+
+def apart() -> str:
+    """What to do where onnxruntime-genai and optimum would have to share one transformers."""
+    own = f".venv-genai/bin/python -m pip install {_quoted(GENAI)}"
+    return f'Run `python3 -m venv .venv-genai && {own}`, and set export_python=".venv-genai/bin/python".'
+
+
+def _quoted(requirements: Sequence[str]) -> str:
+    return " ".join(f"'{one}'" if any(c in one for c in "<>[*") else one for one in requirements)
 
 
 def probe(python: str, folder: str, alive: Alive = lambda: None) -> Toolchain:
@@ -85,8 +95,8 @@ def probe(python: str, folder: str, alive: Alive = lambda: None) -> Toolchain:
 
 
 class Refused(Exception):
-    """The script says no. `kind`: "task", "unknown", "unsupported", "differs", "data", "student", "diverged",
-    "raised"; `log`: what was printed."""
+    """The script says no. `kind`: "task", "unknown", "unsupported", "versions", "differs", "data", "student",
+    "diverged", "raised"; `log`: what was printed."""
 
     def __init__(self, kind: str, what: str, log: str) -> None:
         super().__init__(what)

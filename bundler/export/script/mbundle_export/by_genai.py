@@ -56,7 +56,7 @@ def _build(request: Request, folder: str) -> None:
         with contextlib.redirect_stdout(sys.stderr):
             runpy.run_module(_BUILDER, run_name="__main__", alter_sys=True)
     except ImportError as error:
-        raise Refused("unsupported", f"onnxruntime-genai does not go with what is installed there ({error})") from error
+        raise Refused("versions", f"onnxruntime-genai does not go with what is installed there ({error})") from error
     except NotImplementedError as error:
         raise Refused("unsupported", f"onnxruntime-genai does not know this architecture ({error})") from error
     finally:
@@ -64,15 +64,20 @@ def _build(request: Request, folder: str) -> None:
 
 
 def _name_sizes(request: Request, path: str) -> None:
-    """Newer builders leave the width of a head open, for caches that are quantized as the model is opened."""
+    """As optimum does: the sum of two sizes must not look like a third that is free. Newer builders leave the width of
+    a head open, too, for caches that are quantized as the model is opened."""
     import onnx
 
     config = read_config(request).get_text_config()
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     model = onnx.load(path, load_external_data=False)
     for port in (*model.graph.input, *model.graph.output):
+        dims = port.type.tensor_type.shape.dim
         if port.name.startswith(("past_key_values.", "present.")):
-            port.type.tensor_type.shape.dim[3].dim_value = width
+            dims[3].dim_value = width
+        for dim in dims:
+            if dim.dim_param == "total_sequence_length":
+                dim.dim_param = "past_sequence_length + sequence_length"
     onnx.save(model, path)
 
 
