@@ -6,7 +6,7 @@ import { MbundleError } from "./errors.js";
 import { download } from "./fetch.js";
 import { inLane } from "./lanes.js";
 import { orAbort } from "./scope.js";
-import { canHash, integrityOf, sha256 } from "./verify.js";
+import { canHash, sha256 } from "./verify.js";
 
 const LOCK_WAIT_MS = 30_000; // a frozen tab keeps its locks; better to download twice than to wait for ever
 
@@ -108,31 +108,15 @@ async function readStored({ blob, target, kept }, onBytes) {
 
 /** @param {Want} want @param {(have: number) => void} onBytes */
 async function fetchVerified({ blob, url, target, priority, signal }, onBytes) {
-  const integrity = canHash() ? undefined : integrityOf(blob.sha256);
+  const checked = canHash() ? undefined : (await import("./insecure.js")).downloadChecked;
   const job = { url, file: blob.file, target, signal, onBytes };
   // A second time past the HTTP cache, in case that is where the wrong bytes are.
   for (const reload of [false, true]) {
-    const good = await inLane(priority, signal, async () => (integrity ? downloadChecked({ ...job, reload, integrity }) : void (await download({ ...job, reload }))));
+    const good = await inLane(priority, signal, async () => (checked ? checked({ ...job, reload }, blob.sha256) : void (await download({ ...job, reload }))));
     if (good ?? (await sha256(target)) === blob.sha256) return;
     onBytes(0);
   }
   throw new MbundleError("integrity", `${blob.file} is not what was built.`, { file: blob.file });
-}
-
-/**
- * The browser checks `integrity` itself but says "failed" whatever is wrong: ask once more without, to name the fault.
- * @param {import("./fetch.js").Job} job
- * @returns {Promise<boolean>} false: something else came, of the right size
- */
-async function downloadChecked(job) {
-  try {
-    await download(job);
-    return true;
-  } catch (cause) {
-    if (!(cause instanceof MbundleError) || cause.code !== "network") throw cause;
-    await download({ ...job, integrity: undefined });
-    return false;
-  }
 }
 
 /**

@@ -5,7 +5,6 @@ import { loadEntry, preloadEntry } from "./load.js";
 
 export { MbundleError } from "./errors.js";
 export { setBase } from "./place.js";
-export { cacheInfo, clearCache, persist } from "./upkeep.js";
 
 /** @typedef {import("./types.d.ts").Hint} Hint */
 

@@ -72,18 +72,18 @@ export function cutsOf({ chunks, tensors }) {
   });
 }
 
-/** @param {readonly number[]} tensors @param {number} from @param {number} to */
-function readsOf(tensors, from, to) {
+/** @param {readonly number[]} tensors @param {number} from @param {number} to @param {boolean} [parts] also of those that begin before */
+export function readsOf(tensors, from, to, parts) {
   const reads = new Map();
   for (let index = 0; index < tensors.length; index += 2) {
     const offset = tensors[index] ?? 0;
-    if (offset >= from && offset < to) reads.set(offset, (reads.get(offset) ?? 0) + 1);
+    if (offset + (parts ? (tensors[index + 1] ?? 0) - 1 : 0) >= from && offset < to) reads.set(offset, (reads.get(offset) ?? 0) + 1);
   }
   return reads;
 }
 
 /** @param {number} size @param {string} file */
-function allocate(size, file) {
+export function allocate(size, file) {
   try {
     return new Uint8Array(size);
   } catch (cause) {

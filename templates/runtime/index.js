@@ -3,7 +3,12 @@
 
 import { makeEntry } from "./api.js";
 
-export { MbundleError, app, cacheInfo, clearCache, persist, setBase } from "./api.js";
+export { MbundleError, app, setBase } from "./api.js";
+
+const upkeep = () => import("./upkeep.js");
+export const cacheInfo = async () => (await upkeep()).cacheInfo();
+export const clearCache = async () => (await upkeep()).clearCache();
+export const persist = async () => (await upkeep()).persist();
 
 /**
  * @param {import("./types.d.ts").Spec} spec

@@ -1,6 +1,7 @@
 // The way of one entry from its name to an open session: manifest, choice, files, session.
 
 import { acquire } from "./acquire.js";
+import { noteBuild } from "./announce.js";
 import { filesOf, layOut } from "./assemble.js";
 import { choose } from "./capability.js";
 import { BIG, holdBack, holds, note, reserve } from "./depot.js";
@@ -11,9 +12,7 @@ import { fetchManifest } from "./pinned.js";
 import { locate } from "./place.js";
 import { trackProgress } from "./progress.js";
 import { orAbort, together, within } from "./scope.js";
-import { collectGarbage } from "./scratch.js";
 import { openSession } from "./session.js";
-import { noteBuild } from "./upkeep.js";
 
 /**
  * @typedef {import("./types.d.ts").Spec} Spec
@@ -27,8 +26,6 @@ import { noteBuild } from "./upkeep.js";
 /** Graphs (sha256) that onnxruntime-web reads otherwise than view.js expects; they get plain buffers. @type {Set<string>} */
 const plain = new Set();
 const NEVER = new AbortController().signal;
-/** Weights that onnxruntime packs anew are twice in its heap for a while, and that room is never given back (435 MB, second visit: peak 577 against 699 MB). */
-const FRUGAL = { extra: { session: { disable_prepacking: "1" } } };
 /** After these another variant, or another device, may still do. */
 const NEXT = new Set(["session", "run", "memory", "ort"]);
 
@@ -163,17 +160,19 @@ export async function open(spec, choice, options, skipped) {
   const { signal = NEVER } = options;
   const { variant, device } = choice;
   const lazy = !plain.has(variant.graph.sha256);
-  const layout = layOut(variant, lazy, options.kept);
   const large = variant.data.reduce((sum, { bytes }) => sum + bytes, 0) > BIG;
+  const frugal = large ? await import("./frugal.js").catch(() => undefined) : undefined;
+  const pieces = lazy && device === "wasm" && !options.kept && variant.data.every(({ tensors }) => tensors.length > 0) && frugal;
+  const layout = pieces ? pieces.layOut(variant) : layOut(variant, lazy, options.kept);
   const progress = trackProgress(spec.name, layout.places.map(({ blob }) => blob), options.onProgress);
   const writer = variant.generation && import("./generate.js").catch(() => undefined); // while the weights come
   const ort = await startAndFetch(spec, choice, layout, progress, options);
   const writing = await writer;
   progress.tell("session");
-  if (large) collectGarbage();
+  await frugal?.collectGarbage();
   const files = layout.mount();
   try {
-    const session = await untilAborted(openSession(ort, choice, layout.graph, files, { ...(large ? FRUGAL : {}), ...writing?.placement(choice), ...options.sessionOptions }), signal);
+    const session = await untilAborted(openSession(ort, choice, layout.graph, files, { ...frugal?.SETTINGS, ...writing?.placement(choice), ...options.sessionOptions }), signal);
     layout.drop();
     progress.tell("ready");
     const info = { entry: spec.name, variant: variant.name, device, worker: false, downloaded: progress.downloaded(), fromCache: progress.fromCache(), skipped };

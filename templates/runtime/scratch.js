@@ -17,13 +17,4 @@ export function passing(bytes) {
   return copy;
 }
 
-/**
- * Before weights are copied into onnxruntime's heap: what the fetches have left lies with a collector that sees no
- * hurry (40 of 434 MB). It counts the size of buffers, also of those that nobody has written to and that take no room.
- */
-export function collectGarbage() {
-  buffer = new ArrayBuffer(0);
-  try {
-    for (let times = 0; times < 4; times++) new ArrayBuffer(MOST * 4);
-  } catch {} // less address space than that: it will be in a hurry by itself
-}
+export const letGo = () => void (buffer = new ArrayBuffer(0));

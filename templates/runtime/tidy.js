@@ -1,7 +1,7 @@
 // What of the store is of no use any more: asked once a build, behind its first load.
 
 import { openStore } from "./store.js";
-import { LIVE } from "./upkeep.js";
+import { LIVE } from "./announce.js";
 
 const FORGET_MS = 60 * 86_400_000; // a build that no page has loaded for 60 days is gone
 const WAIT_MS = 1_000;

@@ -2,7 +2,7 @@
 
 import { passing } from "./scratch.js";
 
-/** False on insecure origins (http:// other than localhost): there the browser itself checks, by fetch's `integrity`. */
+/** False on insecure origins (http:// other than localhost): there the browser itself checks, see insecure.js. */
 export const canHash = () => globalThis.crypto?.subtle !== undefined;
 
 /**
@@ -12,10 +12,4 @@ export const canHash = () => globalThis.crypto?.subtle !== undefined;
 export async function sha256(bytes) {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", passing(bytes)));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** @param {string} hex @returns {string} as fetch's `integrity` takes it */
-export function integrityOf(hex) {
-  const bytes = hex.match(/../g)?.map((pair) => Number.parseInt(pair, 16)) ?? [];
-  return `sha256-${btoa(String.fromCharCode(...bytes))}`;
 }

@@ -4,13 +4,15 @@
 // read: the weights are never twice in memory (434 MB of weights: peak 650 MB, against 1054 for a plain buffer).
 
 /**
+ * @typedef {{bytes: Uint8Array<ArrayBuffer>, free: () => void}} Piece `free`: gives the span back if that was its last read
  * @param {number} size of the file
  * @param {import("./assemble.js").Span[]} spans ascending, tiling the file
+ * @param {(pieces: Piece[]) => Uint8Array<ArrayBuffer>} [join] what is handed out for an initializer that lies in several spans
  * @returns {Uint8Array & {readonly lost: boolean}} `lost`: a range was asked for again after it had been given back
  */
-export function lazyView(size, spans) {
+export function lazyView(size, spans, join) {
   const unread = spans.map(({ reads }) => new Map(reads));
-  /** @type {(() => void)[]} */
+  /** @type {Piece[]} */
   let spent = [];
   let lost = false;
 
@@ -27,17 +29,21 @@ export function lazyView(size, spans) {
     }
     /** @override @param {number} [from] @param {number} [to] @returns {Uint8Array<ArrayBuffer>} */
     subarray(from = 0, to = size) {
-      spent.forEach((free) => free()); // what was handed out last has been copied by now
+      spent.forEach(({ free }) => free()); // what was handed out last has been copied by now
       spent = [];
-      const index = spans.findLastIndex(({ offset }) => offset <= from);
-      const span = spans[index];
-      if (!span?.bytes || to > span.offset + span.bytes.length) {
-        lost = true;
-        throw new RangeError(`bytes ${from} to ${to} are not here`);
+      let index = spans.findLastIndex(({ offset }) => offset <= from);
+      for (let at = from, end = from; ; at = end, index++) {
+        const span = spans[index];
+        end = Math.min(to, (span?.offset ?? 0) + (span?.bytes?.length ?? 0));
+        if (!span?.bytes || end < to && !join) {
+          lost = true;
+          throw new RangeError(`bytes ${from} to ${to} are not here`);
+        }
+        const last = markRead(unread[index], from);
+        spent.push({ bytes: span.bytes.subarray(at - span.offset, end - span.offset), free: () => last && release(span) });
+        if (end === to) break;
       }
-      const part = span.bytes.subarray(from - span.offset, to - span.offset);
-      if (markRead(unread[index], from)) spent.push(() => release(span));
-      return part;
+      return spent[1] && join ? join(spent) : /** @type {Piece} */ (spent[0]).bytes;
     }
   }
   return /** @type {any} */ (new View(0));

@@ -16,6 +16,8 @@ from fixtures import models, real_models
 from fixtures.bert import bert
 
 from ..chains import Bench
+from ..cli import run
+from ..test_calibrate import embedder
 from . import dist, real
 from .conftest import value
 
@@ -70,3 +72,32 @@ def test_statically_quantized_models(name: str, least: float, tmp_path: Path, vi
     for output, array in want.items():
         found = np.array(got[output]["data"]).reshape(array.shape)
         assert np.vdot(found, array) > least * np.linalg.norm(found) * np.linalg.norm(array)
+
+
+AUTO = """from bundler import Entry, Golden, define_config
+from bundler.loaders import auto
+
+golden = Golden("golden.npz", calibration="others.npz")
+config = define_config(entries={"it": Entry(source="net.onnx", golden=golden, use=[auto(accuracy=0.99)])})
+"""
+
+
+@pytest.mark.browser
+def test_a_recipe_that_auto_wrote(tmp_path: Path, visit: Any) -> None:
+    """Weights rounded with other texts in view, and a table whose known rows have 8 bits."""
+    from onnxruntime import InferenceSession
+
+    source = embedder()
+    onnx.save(source, tmp_path / "net.onnx")
+    ids = models.rng(5).integers(0, 60, 96)
+    np.savez(tmp_path / "others.npz", ids=np.arange(100))
+    np.savez(tmp_path / "golden.npz", ids=ids)
+    (tmp_path / "model.config.py").write_text(AUTO)
+    run(tmp_path, "build", "--write").ok()
+    (built,) = run(tmp_path, "build", "--json").ok().json["entries"][0]["variants"]
+    assert built["steps"][-1]["ops"]["Where"] == 1
+    (want,) = InferenceSession(source.SerializeToString()).run(None, {"ids": ids})
+    got = np.array(outputs(visit(), {"ids": ids})["y"]["data"]).reshape(want.shape)
+    cosine = np.vdot(got, want) / np.linalg.norm(got) / np.linalg.norm(want)
+    assert cosine >= 0.99
+    assert abs(cosine - built["steps"][-1]["cosine"]) < 1e-3

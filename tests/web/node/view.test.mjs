@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cutsOf, layOut } from "../../../templates/runtime/assemble.js";
 import { lazyView } from "../../../templates/runtime/view.js";
+import { joiner } from "../../../templates/runtime/frugal.js";
 
 const chunk = (offset, bytes) => ({ file: `c${offset}`, offset, bytes, sha256: `${offset}` });
 const file = (chunks, tensors) => ({ path: "weights-0", bytes: chunks.reduce((sum, { bytes }) => sum + bytes, 0), chunks, tensors });
@@ -57,4 +58,24 @@ test("without a list of initializers, or on request, the file is one buffer", ()
 test("a view says nothing about bytes past its end", () => {
   const view = lazyView(64, [{ offset: 0, bytes: new Uint8Array(64), reads: new Map([[0, 1]]) }]);
   assert.throws(() => view.subarray(0, 65), RangeError);
+});
+
+test("pieces of one initializer are copied and freed one by one, and only by the heap's own set", () => {
+  const [join, check] = joiner();
+  const freed = [];
+  const pieces = [0, 4].map((from) => ({ bytes: Uint8Array.of(from, from + 1, from + 2, from + 3), free: () => freed.push(from) }));
+  const heap = new Uint8Array(10);
+  const whole = join(pieces);
+  heap.set(whole, 1);
+  assert.deepEqual([...heap], [0, 0, 1, 2, 3, 4, 5, 6, 7, 0]);
+  assert.deepEqual(freed, [0, 4]);
+  check();
+  for (const misuse of [(token) => new Uint8Array(token), (token) => heap.set([...token]), (token) => token.length, () => check(), () => join(pieces)]) {
+    const token = join(pieces);
+    heap.set([9], 9); // whoever else uses it meanwhile is served
+    assert.throws(() => misuse(token));
+    assert.equal(Object.hasOwn(Uint8Array.prototype, "set"), false);
+    check();
+  }
+  assert.equal(heap[9], 9);
 });

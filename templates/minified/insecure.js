@@ -1,0 +1,1 @@
+import{MbundleError as t}from"./api.js";import{download as r}from"./api.js";export async function downloadChecked(a,n){try{return await r({...a,integrity:o(n)}),!0}catch(o){if(!(o instanceof t)||"network"!==o.code)throw o;return await r(a),!1}}function o(t){const r=t.match(/../g)?.map(t=>Number.parseInt(t,16))??[];return`sha256-${btoa(String.fromCharCode(...r))}`}

@@ -1,0 +1,104 @@
+// Weights that are large: how they get into onnxruntime's heap with hardly a byte of them being there twice. Imported by
+// the pages that load such a model.
+
+import { allocate, readsOf } from "./assemble.js";
+import { MbundleError } from "./errors.js";
+import { letGo } from "./scratch.js";
+import { lazyView, release } from "./view.js";
+
+/** Weights that onnxruntime packs anew are twice in its heap for a while, and that room is never given back (435 MB, second visit: peak 577 against 699 MB). */
+export const SETTINGS = { extra: { session: { disable_prepacking: "1" } } };
+
+/**
+ * A buffer for each chunk. An initializer of many chunks is copied by pieces, and each piece given back when it has been:
+ * the largest one of a model would else be there twice (94 of 434 MB).
+ * @param {import("./types.d.ts").Variant} variant whose files all tell their initializers
+ * @returns {import("./assemble.js").Layout}
+ */
+export function layOut({ graph, data }) {
+  const graphBytes = allocate(graph.bytes, graph.file);
+  const files = data.map((file) => ({ file, spans: spansOf(file) }));
+  /** @type {(() => void)[]} */
+  const checks = [];
+  return {
+    graph: graphBytes,
+    places: [
+      { blob: graph, target: graphBytes },
+      ...files.flatMap(({ file, spans }) => file.chunks.map((blob, index) => ({ blob, target: /** @type {Uint8Array<ArrayBuffer>} */ (spans[index]?.bytes) }))),
+    ],
+    mount: () => files.map(({ file, spans }) => {
+      const [join, check] = joiner();
+      checks.push(check);
+      return { path: file.path, data: lazyView(file.bytes, spans, join) };
+    }),
+    drop() {
+      checks.forEach((check) => check());
+      files.forEach(({ spans }) => spans.forEach(release));
+    },
+  };
+}
+
+/** @param {import("./types.d.ts").DataFile} file @returns {import("./assemble.js").Span[]} */
+const spansOf = ({ path, chunks, tensors }) =>
+  chunks.map(({ offset, bytes }) => ({ offset, bytes: allocate(bytes, path), reads: readsOf(tensors, offset, offset + bytes, true) }));
+
+/**
+ * onnxruntime-web hands what it was given to `set` of the heap and to nothing else, at once. For that one call `set` knows
+ * a token that stands for all pieces; whatever else is done to the token throws, so that no weight is ever left out.
+ * @returns {[(pieces: import("./view.js").Piece[]) => Uint8Array<ArrayBuffer>, () => void]} the second throws if a token was never used
+ */
+export function joiner() {
+  const heap = Uint8Array.prototype;
+  /** @type {object | undefined} */
+  let waiting;
+  let own = Object.getOwnPropertyDescriptor(heap, "set");
+  const restore = () => {
+    waiting = undefined;
+    if (own) Object.defineProperty(heap, "set", own);
+    else Reflect.deleteProperty(heap, "set");
+  };
+  const check = () => {
+    if (!waiting) return;
+    restore();
+    throw new MbundleError("session", "onnxruntime-web reads its external data otherwise than expected.");
+  };
+  /** @type {() => never} */
+  const refuse = () => {
+    check();
+    throw new TypeError("this has been read");
+  };
+  /** @param {import("./view.js").Piece[]} pieces */
+  const join = (pieces) => {
+    check();
+    own = Object.getOwnPropertyDescriptor(heap, "set");
+    const { set } = heap;
+    const token = new Proxy({}, { get: refuse, has: refuse, ownKeys: refuse, getOwnPropertyDescriptor: refuse, getPrototypeOf: refuse });
+    waiting = token;
+    /** @this {Uint8Array} @param {any} source @param {number} [at] */
+    const value = function (source, at = 0) {
+      if (source !== token) return set.call(this, source, at);
+      restore();
+      for (const { bytes, free } of pieces) {
+        set.call(this, bytes, at);
+        at += bytes.length;
+        free();
+      }
+    };
+    Object.defineProperty(heap, "set", { value, configurable: true, writable: true });
+    return /** @type {any} */ (token);
+  };
+  return [join, check];
+}
+
+/**
+ * Before weights are copied: what the fetches have left lies with a collector that sees no hurry (40 of 434 MB). It does
+ * its best before it refuses a buffer that cannot be, and frees what it found a moment later, on another thread.
+ * @returns {Promise<void>}
+ */
+export async function collectGarbage() {
+  letGo();
+  try {
+    new ArrayBuffer(2 ** 33 - 1);
+  } catch {}
+  await new Promise((resolve) => setTimeout(resolve, 50));
+}
