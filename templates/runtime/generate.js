@@ -56,7 +56,9 @@ export function generative(parts, model) {
     const { signal } = options ?? {};
     signal?.throwIfAborted();
     if (disposed) throw new MbundleError("disposed", `${entry} has been disposed of.`);
-    const text = write(writing, checked(options, generation), rooms);
+    const request = checked(options, generation);
+    const session = rooms?.session(request.prompt.length + request.max_new_tokens);
+    const text = write(session ? { ...writing, session } : writing, request).finally(() => session?.release());
     under.add(text);
     text.catch(() => {}).finally(() => under.delete(text));
     return signal ? orAbort(text, signal) : text;
@@ -82,15 +84,13 @@ function checked(options, { words, end }) {
 
 /**
  * One text to its end. The cache of a text is its own, so that texts may be written side by side.
- * @param {Writing} parts @param {ReturnType<typeof checked>} request @param {import("./room.js").Rooms} [rooms]
+ * @param {Writing} parts @param {ReturnType<typeof checked>} request
  * @returns {Promise<Generated>}
  */
-async function write(parts, request, rooms) {
-  const { prompt, max_new_tokens, ends, pick, signal, onToken, inputs = {} } = request;
+async function write(parts, { prompt, max_new_tokens, ends, pick, signal, onToken, inputs = {} }) {
   const { ort, session, variant, info } = parts;
   const Tensor = /** @type {NewTensor} */ (/** @type {unknown} */ (ort.Tensor));
   const given = constant(variant, inputs, Tensor);
-  const room = await rooms?.take(prompt.length + max_new_tokens, prompt.length);
   const turns = takeTurns();
   /** @type {Record<string, OrtTensor>} */
   let past = empty(variant, Tensor);
@@ -101,18 +101,12 @@ async function write(parts, request, rooms) {
   try {
     while (tokens.length < max_new_tokens) {
       signal?.throwIfAborted();
-      await room?.grow(seen + fresh.length, seen);
-      const feeds = { ...given, ...past, ...room?.past, ...places(variant, fresh, seen, Tensor) };
-      const outputs = await alone(ort, () => session.run(feeds, room?.fetches)).catch((cause) => {
-        if (room && seen === 0) return undefined;
+      const feeds = { ...given, ...past, ...places(variant, fresh, seen, Tensor) };
+      const outputs = await alone(ort, () => session.run(feeds)).catch((cause) => {
         throw new MbundleError("run", `${info.entry} (${info.variant}, ${info.device}) failed at token ${tokens.length} (${textOf(cause)}).`, { cause });
       });
-      if (!outputs) {
-        rooms?.refuse(); // another onnxruntime-web than ours: there the cache grows
-        return write(parts, request);
-      }
       seen += fresh.length;
-      if (!room) past = replaced(variant, past, outputs);
+      past = replaced(variant, past, outputs);
       const id = pick(await lastRow(outputs, info));
       if (ends.has(id)) return { tokens, finish_reason: "stop" };
       tokens.push(id);
@@ -123,7 +117,6 @@ async function write(parts, request, rooms) {
     return { tokens, finish_reason: "length" };
   } finally {
     turns.end();
-    room?.end();
     release(Object.values(past));
   }
 }

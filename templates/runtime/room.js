@@ -5,10 +5,10 @@ import { MbundleError } from "./errors.js";
 
 /**
  * @typedef {import("./types.d.ts").OrtTensor} OrtTensor
+ * @typedef {import("./types.d.ts").OrtSession} OrtSession
  * @typedef {import("./generate.js").Writing} Writing
  * @typedef {{length: number, buffers: any[]}} Room `length`: in tokens; a buffer for each pair of `cache`
- * @typedef {{past: Record<string, OrtTensor>, fetches: Record<string, OrtTensor | null>, grow: (tokens: number, seen: number) => Promise<void>, end: () => void}} Lane
- * @typedef {{take: (most: number, first: number) => Promise<Lane | undefined>, refuse: () => void, free: () => void}} Rooms
+ * @typedef {{heads: number, row: number, width: number}} Size `row`: bytes of a head of a token
  */
 
 /** @type {Record<string, number>} */
@@ -17,100 +17,117 @@ const BYTES = { float32: 4, float16: 2 };
 const AT_ONCE = 1024;
 const USAGE = 0x80 | 0x08 | 0x04; // STORAGE, COPY_DST, COPY_SRC
 
-/** Rooms of one session: what a text leaves is the next one's. @param {Writing} parts @returns {Rooms | undefined} */
-export function makeRooms({ ort, variant: { inputs, generation }, info }) {
+/** Rooms for the texts of one session: what a text leaves is the next one's. @param {Writing} parts */
+export function makeRooms({ ort, session, variant: { inputs, generation }, info }) {
   const { fromGpuBuffer } = /** @type {any} */ (ort.Tensor);
-  const bytes = BYTES[generation.dtype] ?? 0;
-  if (!generation.inPlace || info.device !== "webgpu" || bytes === 0 || !fromGpuBuffer) return undefined;
-  const sizes = generation.cache.map(([past]) => {
+  const { cache, dtype, inPlace } = generation;
+  const bytes = BYTES[dtype] ?? 0;
+  if (!inPlace || info.device !== "webgpu" || bytes === 0 || !fromGpuBuffer) return undefined;
+  const sizes = cache.map(([past]) => {
     const shape = inputs.find(({ name }) => name === past)?.shape;
-    return { heads: Number(shape?.[1]), width: Number(shape?.[3]) };
+    return { heads: Number(shape?.[1]), width: Number(shape?.[3]), row: Number(shape?.[3]) * bytes };
   });
-  const dataType = generation.dtype;
   /** @type {Set<Room>} */
   const rooms = new Set();
   /** @type {Room | undefined} */
   let spare;
   let refused = false;
 
-  const device = async () => /** @type {any} */ (await /** @type {any} */ (ort.env).webgpu?.device);
-
-  /** @param {number} length @returns {Promise<Room | undefined>} undefined: the device has no such room */
+  /** @param {number} length @returns {Promise<Room | undefined>} undefined: the device has not so much */
   async function build(length) {
-    const gpu = await device();
-    const largest = Math.max(...sizes.map(({ heads, width }) => heads * width)) * bytes * length;
-    if (!gpu || largest > gpu.limits.maxStorageBufferBindingSize || largest > gpu.limits.maxBufferSize) return undefined;
-    gpu.pushErrorScope("out-of-memory");
-    const buffers = sizes.map(({ heads, width }) => gpu.createBuffer({ size: Math.ceil((heads * width * bytes * length) / 16) * 16, usage: USAGE }));
-    const room = { length, buffers };
-    rooms.add(room);
-    if (await gpu.popErrorScope()) return void remove(room);
+    const gpu = await device(ort);
+    const buffers = gpu && (await allocate(gpu, sizes.map(({ heads, row }) => heads * row * length)));
+    const room = buffers && { length, buffers };
+    if (room) rooms.add(room);
     return room;
   }
 
-  /** @param {Room} room */
+  /** @param {Room | undefined} room */
   function remove(room) {
-    rooms.delete(room);
-    room.buffers.forEach((buffer) => buffer.destroy());
+    if (room && rooms.delete(room)) room.buffers.forEach((buffer) => buffer.destroy());
   }
 
-  /** `seen` tokens of each head, which lie further apart in the other. @param {Room} from @param {Room} to @param {number} seen */
-  async function copy(from, to, seen) {
-    const gpu = await device();
-    const encoder = gpu.createCommandEncoder();
-    sizes.forEach(({ heads, width }, index) => {
-      const row = width * bytes;
-      for (let head = 0; head < heads; head++) encoder.copyBufferToBuffer(from.buffers[index], head * from.length * row, to.buffers[index], head * to.length * row, seen * row);
-    });
-    gpu.queue.submit([encoder.finish()]);
-  }
-
-  /** @param {Room} room */
-  const tensors = ({ length, buffers }) => sizes.map(({ heads, width }, index) => /** @type {OrtTensor} */ (fromGpuBuffer(buffers[index], { dataType, dims: [1, heads, length, width] })));
-
-  /** @param {number} most tokens of the whole text @param {number} first those of its first step @returns {Promise<Lane | undefined>} undefined: none is to be had */
-  async function take(most, first) {
-    if (refused) return undefined;
-    const wanted = Math.min(most, Math.max(first, AT_ONCE));
-    const found = spare && spare.length >= wanted ? spare : undefined;
-    if (spare && !found) remove(spare);
+  /** @param {number} length */
+  async function take(length) {
+    const found = spare && spare.length >= length ? spare : undefined;
+    if (!found) remove(spare);
     spare = undefined;
-    const room = found ?? (await build(wanted));
-    return room && lane(room, most);
+    return found ?? build(length);
   }
 
-  /** @param {Room} room @param {number} most @returns {Lane} */
-  function lane(room, most) {
-    /** @type {Lane} */
-    const it = { past: {}, fetches: {}, grow, end };
-    const enter = () => {
-      const all = tensors(room);
-      it.past = Object.fromEntries(generation.cache.map(([past], index) => [past, all[index]]));
-      it.fetches = { logits: null, ...Object.fromEntries(generation.cache.map(([, present], index) => [present, all[index]])) };
-    };
-    /** @param {number} needed @param {number} seen */
-    async function grow(needed, seen) {
-      if (needed <= room.length) return;
-      const larger = await build(Math.min(most, 2 * needed));
-      if (!larger) throw new MbundleError("run", `The GPU has no room for the KV cache of ${needed} tokens.`);
-      await copy(room, larger, seen);
-      remove(room);
-      room = larger;
-      enter();
-    }
-    /** The largest is kept for the next text. */
-    function end() {
-      const kept = refused ? undefined : spare && spare.length >= room.length ? spare : room;
-      for (const one of new Set([spare, room])) if (one && one !== kept && rooms.has(one)) remove(one);
-      spare = kept;
-    }
-    enter();
-    return it;
+  /** The largest is kept for the next text. @param {Room} room */
+  function leave(room) {
+    const [kept, other] = spare && spare.length >= room.length ? [spare, room] : [room, spare];
+    spare = kept;
+    remove(other);
+  }
+
+  /** @param {Room} room @param {number} needed @param {number} seen @param {number} most */
+  async function larger(room, needed, seen, most) {
+    const found = await build(Math.min(most, 2 * needed));
+    if (!found) throw new MbundleError("run", `The GPU has no room for the KV cache of ${needed} tokens.`);
+    copy(await device(ort), sizes, room, found, seen);
+    remove(room);
+    return found;
+  }
+
+  /** Past and present of a step, which are the same. @param {Room} room */
+  function bindings({ length, buffers }) {
+    const tensors = sizes.map(({ heads, width }, index) => fromGpuBuffer(buffers[index], { dataType: dtype, dims: [1, heads, length, width] }));
+    const by = (/** @type {0 | 1} */ side) => Object.fromEntries(cache.map((pair, index) => [pair[side], tensors[index]]));
+    return { past: by(0), outputs: { logits: null, ...by(1) } };
   }
 
   return {
-    take,
-    refuse: () => void (refused = true),
+    /** What a text of at most `most` tokens is written with, step by step from its first. @param {number} most @returns {OrtSession} */
+    session(most) {
+      /** @type {Room | undefined} */
+      let room;
+      /** @type {ReturnType<typeof bindings> | undefined} */
+      let bound;
+      let seen = 0;
+      /** @param {Record<string, OrtTensor>} feeds */
+      async function run(feeds) {
+        const needed = seen + Number(feeds["input_ids"]?.dims[1]);
+        if (seen === 0 && !refused) room = await take(Math.min(most, Math.max(needed, AT_ONCE)));
+        else if (room && needed > room.length) [room, bound] = [await larger(room, needed, seen, most), undefined];
+        if (!room) return session.run(feeds);
+        bound ??= bindings(room);
+        const outputs = await session.run({ ...feeds, ...bound.past }, bound.outputs).catch((error) => {
+          if (seen > 0) throw error;
+          refused = true; // another onnxruntime-web than ours: there the cache grows
+          remove(room);
+          room = undefined;
+          return session.run(feeds);
+        });
+        seen = needed;
+        return outputs;
+      }
+      return { run, release: async () => room && leave(room) };
+    },
     free: () => rooms.forEach(remove),
   };
+}
+
+/** @param {import("./types.d.ts").Ort} ort @returns {Promise<any>} */
+const device = async (ort) => /** @type {any} */ (ort.env).webgpu?.device;
+
+/** @param {any} gpu @param {number[]} sizes in bytes @returns {Promise<any[] | undefined>} */
+async function allocate(gpu, sizes) {
+  const { maxBufferSize, maxStorageBufferBindingSize } = gpu.limits;
+  if (Math.max(...sizes) > Math.min(maxBufferSize, maxStorageBufferBindingSize)) return undefined;
+  gpu.pushErrorScope("out-of-memory");
+  const buffers = sizes.map((size) => gpu.createBuffer({ size: Math.ceil(size / 16) * 16, usage: USAGE }));
+  if (!(await gpu.popErrorScope())) return buffers;
+  buffers.forEach((buffer) => buffer.destroy());
+  return undefined;
+}
+
+/** The tokens of each head lie further apart in the other. @param {any} gpu @param {Size[]} sizes @param {Room} from @param {Room} to @param {number} seen tokens */
+function copy(gpu, sizes, from, to, seen) {
+  const encoder = gpu.createCommandEncoder();
+  sizes.forEach(({ heads, row }, index) => {
+    for (let head = 0; head < heads; head++) encoder.copyBufferToBuffer(from.buffers[index], head * from.length * row, to.buffers[index], head * to.length * row, seen * row);
+  });
+  gpu.queue.submit([encoder.finish()]);
 }
