@@ -143,7 +143,7 @@ CONFIG: dict[str, Diagnostic] = {
     "MB137": Diagnostic(
         "split is not as it has to be",
         "It cuts the model that all other steps have made, in one way.",
-        "Put split last in the list, and give it one of at, stages and max_bytes.",
+        "Put split last in the list, and give it one of at, stages, max_bytes and by='encoder'.",
     ),
     "MB140": Diagnostic(
         "The source of an entry does not exist",

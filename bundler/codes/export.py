@@ -32,7 +32,7 @@ EXPORT: dict[str, Diagnostic] = {
     ),
     "MB355": Diagnostic(
         "The checkpoint exports to several models",
-        "An encoder and its decoder are two graphs; an entry is one.",
+        "An entry is one model. An encoder and its decoder are joined to one where their graphs fit together.",
         'Make an entry of each and say which with Entry(part="encoder_model").',
     ),
     "MB356": Diagnostic(

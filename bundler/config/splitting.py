@@ -19,7 +19,8 @@ def apart(steps: tuple[LoaderSpec, ...], part: Part, path: Path) -> tuple[tuple[
         part.report("MB137", f"`split` must be last in `{label}`, and there once.", (*path, places[0]))
     cut = steps[places[0]]
     given = [name for name, value in cut.options if name != "by" and value not in (None, ())]
+    given += ['by="encoder"'] if ("by", "encoder") in cut.options else []
     if len(given) != 1:
-        what = f"takes one of at, stages and max_bytes, not {' and '.join(given) or 'none of them'}"
+        what = f'takes one of at, stages, max_bytes and by="encoder", not {" and ".join(given) or "none of them"}'
         part.report("MB137", f"`split` in `{label}` {what}.", (*path, places[0]))
     return tuple(step for index, step in enumerate(steps) if index not in places), cut

@@ -197,6 +197,8 @@ def _generation(found: Generation) -> dict[str, Any]:
         "cache": [list(pair) for pair in found.cache],
         "end": list(found.end),
         **({"words": found.words} if found.words else {}),
+        **({} if found.start is None else {"start": list(found.start)}),
+        **({"suppressed": list(found.suppressed)} if found.suppressed else {}),
         **({"inPlace": True} if found.in_place else {}),
     }
 

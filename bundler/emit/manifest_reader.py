@@ -180,6 +180,8 @@ def _generation(value: Any, at: str) -> Generation:
         _field(fields, at, "cache", _list(_pair)),
         _field(fields, at, "words", _integer) if "words" in fields else 0,
         _field(fields, at, "end", _list(_integer)),
+        _field(fields, at, "start", _list(_integer)) if "start" in fields else None,
+        _field(fields, at, "suppressed", _list(_integer)) if "suppressed" in fields else (),
         fields.get("inPlace") is True,
     )
 

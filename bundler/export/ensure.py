@@ -19,7 +19,7 @@ from ..cache.memo import Memo
 from ..catalogue import problem
 from ..config.checkpoints import assets_of, checkpoint_files
 from ..config.schema import EntrySpec, ExportSpec
-from ..errors import InputError
+from ..errors import InputError, printable
 from ..graph.model import Region
 from . import kept
 from .agreement import accepted, story
@@ -27,7 +27,7 @@ from .desk import Desk
 from .students import Taught, teach
 from .toolchain import Refused, Toolchain, apart, ask, probe
 
-VERSION = "1"
+VERSION = "2"
 """To be raised when the script gives other files for the same checkpoint."""
 
 _one = threading.Lock()
@@ -71,7 +71,9 @@ class Made:
         return {"cached": self.cached, "versions": dict(self.chain.versions), **result, **more}
 
 
-OUTCOME = ("parts", "task", "exporter", "precision", "why", "compared")
+OUTCOME = ("parts", "task", "exporter", "precision", "why", "apart", "compared")
+WHOLE = "model.onnx"
+"""Of several models the one that holds the others: encoder and decoder in one graph (`script/mbundle_export/join`)."""
 
 
 def ensure(entry: EntrySpec, desk: Desk) -> Exported:
@@ -205,7 +207,11 @@ def _part(made: Made) -> str:
     names = [name.removesuffix(".onnx") for name in parts]
     if not wanted and len(parts) == 1:
         return os.path.join(made.folder, parts[0])
+    if not wanted and WHOLE in parts:
+        return os.path.join(made.folder, WHOLE)
     if wanted in names:
         return os.path.join(made.folder, f"{wanted}.onnx")
     what = f"It exports to {', '.join(names)}" + (f', not to "{wanted}".' if wanted else ".")
+    apart = made.result.get("apart")
+    what += f" They cannot be one entry: {printable(apart, 200)}." if apart and not wanted else ""
     raise InputError(problem("MB355", what, fix=f'Make an entry of each and say which: Entry(part="{names[-1]}").'))

@@ -1,7 +1,7 @@
 """Models that write one token after the other: recognised by the names that exporters give to their KV cache.
 
 Of optimum and onnxruntime-genai: `past_key_values.N.key` [batch, heads, past tokens, head] goes in, `present.N.key`
-comes out.
+comes out. Where the tokens go in as `decoder_input_ids`, the other inputs are those of an encoder.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from .model import Port, Signature
 
 _PAST = re.compile(r"past_key_values\.(\d+)\.(key|value)")
 _PRESENT = re.compile(r"present\.(\d+)\.(key|value)")
+ENCODED = "decoder_input_ids"
+"""Input of an encoder-decoder for the tokens written so far."""
 _BITS = {kind.name: kind.bits for kind in DTYPES.values()}
 
 
@@ -21,7 +23,9 @@ _BITS = {kind.name: kind.bits for kind in DTYPES.values()}
 class Generation:
     """`heads`: of keys and values, not of queries; `dtype`: of the cache; `cache`: (past input, present output) each.
     `bytes_per_token`: what one more token adds to the cache. `words`, `end`: size of the vocabulary (0: not known), and
-    the tokens that end a text. `in_place`: past and present may be one buffer, as long as the longest text."""
+    the tokens that end a text. `start`: what the decoder of an encoder-decoder begins with, empty: not known, None: the
+    model is none. `suppressed`: tokens that are never written. `in_place`: past and present may be one buffer, as long
+    as the longest text."""
 
     layers: int
     heads: int
@@ -31,7 +35,21 @@ class Generation:
     cache: tuple[tuple[str, str], ...]
     words: int = 0
     end: tuple[int, ...] = field(default=())
+    start: tuple[int, ...] | None = None
+    suppressed: tuple[int, ...] = ()
     in_place: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What is said about the tokens of texts beside a model: as in `Generation`, None of `start` apart."""
+
+    end: tuple[int, ...] = ()
+    start: tuple[int, ...] = ()
+    suppressed: tuple[int, ...] = ()
+
+
+_UNSAID = Texts()
 
 
 def present_of(past: str) -> str:
@@ -45,13 +63,19 @@ def is_cache(name: str) -> bool:
     return bool(_PAST.fullmatch(name) or _PRESENT.fullmatch(name))
 
 
-def generation_of(signature: Signature, source: Signature, end: tuple[int, ...] = ()) -> Generation | None:
+def has_encoder(signature: Signature) -> bool:
+    """Whether a model with such a cache is an encoder and its decoder."""
+    return ENCODED in {port.name for port in signature.inputs} and generation_of(signature, signature) is not None
+
+
+def generation_of(signature: Signature, source: Signature, texts: Texts = _UNSAID) -> Generation | None:
     """None: no decoder with past, or one of another shape. `source`: before the cache was given another form."""
     outputs = {port.name: port for port in signature.outputs}
+    inputs = {port.name for port in signature.inputs}
     past = [port for port in signature.inputs if present_of(port.name)]
     if not past or not all(_grows(port, outputs.get(present_of(port.name))) for port in past):
         return None
-    if "input_ids" not in {port.name for port in signature.inputs} or "logits" not in outputs:
+    if not inputs.intersection(("input_ids", ENCODED)) or "logits" not in outputs:
         return None
     plain = {port.name: port for port in source.inputs}.get(past[0].name, past[0])
     last = (outputs["logits"].shape or (0,))[-1]
@@ -63,7 +87,9 @@ def generation_of(signature: Signature, source: Signature, end: tuple[int, ...] 
         sum(_size(port, 1) * _size(port, 3) * _BITS[port.dtype] // 8 for port in past),
         tuple((port.name, present_of(port.name)) for port in past),
         last if isinstance(last, int) else 0,
-        end,
+        texts.end,
+        texts.start if ENCODED in inputs else None,
+        texts.suppressed,
         {(port.name, present_of(port.name)) for port in past} == set(signature.in_place),
     )
 

@@ -13,7 +13,7 @@ from .base import Context
 @dataclass(frozen=True, slots=True)
 class Split:
     """Like code splitting: the model in stages, each loaded when something needs it. Stands last in a list, and takes
-    one of `at`, `stages` and `max_bytes`."""
+    one of `at`, `stages` and `max_bytes`, or `by="encoder"`."""
 
     name: ClassVar[str] = "split"
     version: ClassVar[str] = "1"
@@ -30,9 +30,10 @@ class Split:
     max_bytes: Annotated[int | None, Unit("size")] = None
     """Of weights in one stage, "8 MB"; the cuts with the least crossing bytes are taken. A variant that fits in one
     stage is not cut, an operator that has more by itself gets a stage."""
-    by: Literal["auto", "bytes", "layers"] = "auto"
+    by: Literal["auto", "bytes", "layers", "encoder"] = "auto"
     """What is made equal with `stages`: "bytes" of weights, as "auto" means too, or the number of "layers" (operators
-    with weights)."""
+    with weights). "encoder", by itself: all that is done once for a text, and what is done for each token; that is how
+    an encoder-decoder is split where no list says it."""
 
     def reads(self) -> tuple[str, ...]:
         return ()

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from ..graph.model import Model
 from ..loaders.verify.agreement import Agreement
 from ..loaders.verify.baseline import Baseline
+from ..loaders.verify.cache import stored
 from ..loaders.verify.compare import compare
 from ..loaders.verify.feeds import Array, Feeds, first_line
 from ..loaders.verify.samples import left_of, load
@@ -37,7 +38,8 @@ def _pairs(
 ) -> Iterator[tuple[list[Array], list[Array]]]:
     whole = Runner(model)
     parts = [(Runner(stage), stage) for stage in stages]
-    for feeds, _ in load(baseline, model.signature):
+    for sample, _ in load(baseline, model.signature):
+        feeds = stored(sample, model.signature.inputs)
         expected = whole.run_for(outputs, feeds)
         try:
             values = _chained(parts, feeds)

@@ -7,7 +7,7 @@ runs of the order, so a stage needs earlier ones only. Dynamic programming finds
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from statistics import median
 
 from .nodes import Node, Nodes
@@ -37,6 +37,19 @@ def by_names(graph: Nodes, names: Sequence[str]) -> list[int]:
     found = [stage.get(node.index, rest) for node in graph.nodes]
     if max(found) == 0:
         raise Uncuttable("all of the model comes before that cut")
+    return found
+
+
+def by_inputs(graph: Nodes, names: Collection[str]) -> list[int]:
+    """A stage for each node: 1 for all that depends on one of these inputs, 0 for the rest. Uncuttable."""
+    moved: set[str] = set()
+    found: list[int] = []
+    for node in graph.nodes:
+        found.append(int(not moved.isdisjoint(node.takes) or not node.feeds.isdisjoint(names)))
+        if found[-1]:
+            moved.update(node.makes)
+    if len(set(found)) < 2:
+        raise Uncuttable("nothing of it is done before the decoder's first token")
     return found
 
 

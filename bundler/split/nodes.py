@@ -14,12 +14,14 @@ _RANDOM = ("Random", "Bernoulli", "Multinomial")
 @dataclass(frozen=True, slots=True)
 class Node:
     """`index`: among the graph's nodes. `takes`: values that other nodes make, also those that only a subgraph (the
-    body of an If, Loop or Scan) captures. `weights`: names of initializers, captured ones included."""
+    body of an If, Loop or Scan) captures. `weights`: names of initializers, `feeds`: of inputs of the graph; captured
+    ones included."""
 
     index: int
     takes: frozenset[str]
     makes: tuple[str, ...]
     weights: frozenset[str]
+    feeds: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,15 @@ def read(graph: Any) -> Nodes:
     held = weights_of(graph)
     copied = fixed(graph)
     made = {name for node in graph.node for name in node.output if name} - held.keys()
+    given = {value.name for value in graph.input} - held.keys()
     found = [
-        Node(index, uses & made, tuple(filter(None, node.output)), frozenset().union(*(held.get(u, ()) for u in uses)))
+        Node(
+            index,
+            uses & made,
+            tuple(filter(None, node.output)),
+            frozenset().union(*(held.get(u, ()) for u in uses)),
+            uses & given,
+        )
         for index, node in enumerate(graph.node)
         if index not in copied
         for uses in [frozenset(uses_of(node))]

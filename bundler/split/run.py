@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from .. import process
 from ..catalogue import problem
 from ..config.schema import EntrySpec, LoaderSpec
 from ..errors import Interrupted, MbundleError, StepError, printable
+from ..graph.generation import has_encoder
 from ..graph.model import Model
 from ..loaders.chain import Reference, StepInput, Workshop, golden_files
 from ..loaders.record import Status, StepRecord, weight_bytes
@@ -24,13 +25,23 @@ from .verdict import fault
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`model`: after the last step; `source`: before the first. `label`: "icons/q8"."""
+    """`model`: after the last step; `source`: before the first. `label`: "icons/q8". `implied`: nobody has asked for
+    it, so that a model which cannot be cut stays whole."""
 
     entry: EntrySpec
     spec: LoaderSpec
     label: str
     model: Model
     source: Model
+    implied: bool = False
+
+
+def implied(model: Model) -> LoaderSpec | None:
+    """How a model is split where no list says it: the encoder of an encoder-decoder apart from its decoder."""
+    if not has_encoder(model.signature):
+        return None
+    options = {one.name: one.default for one in fields(Split)} | {"by": "encoder"}
+    return LoaderSpec(Split.name, tuple(sorted(options.items())))
 
 
 def split(
@@ -61,7 +72,12 @@ def _searched(
 ) -> StepRecord:
     started = time.monotonic()
     wish = Split(**dict(subject.spec.options))
-    found: Found = _child(subject, shop, "bundler.split.search:search", wish, reference.baseline())
+    try:
+        found: Found = _child(subject, shop, "bundler.split.search:search", wish, reference.baseline())
+    except StepError as error:
+        if not subject.implied:
+            raise
+        return _record(subject, started, "rolled back", error.problems[0].what.removeprefix("split: "), before)
     if found.plan is None:
         return _record(subject, started, "unchanged", "it fits in one stage", before)
     stages = _extracted(subject, found.plan, shop)
@@ -70,8 +86,9 @@ def _searched(
         raise StepError(problem("MB331", f"split: {wrong}", entry=subject.entry.name, step="split"))
     if wrong:
         return _record(subject, started, "rolled back", wrong, before)
-    note = _note(stages, found, agreement, reference.baseline().note)
-    record = _record(subject, started, "ok", note, before, sum(stage.nbytes for stage in stages))
+    names = ("encoder", "decoder") if wish.by == "encoder" else ()
+    note = _note(stages, names, found, agreement, reference.baseline().note)
+    record = _record(subject, started, "ok", note, before, _distinct(stages))
     return replace(record, details={"plan": found.plan.as_json(), "difference": agreement and agreement.absolute})
 
 
@@ -103,11 +120,21 @@ def _child(subject: Subject, shop: Workshop, target: str, *args: Any, scratch: b
         raise StepError(*(replace(p, entry=p.entry or subject.entry.name) for p in error.problems)) from error
 
 
-def _note(stages: Sequence[Model], found: Found, agreement: Agreement | None, unchecked: str) -> str:
-    sizes = " + ".join(amount(stage.nbytes) for stage in stages)
+def _note(
+    stages: Sequence[Model], names: Sequence[str], found: Found, agreement: Agreement | None, unchecked: str
+) -> str:
+    """`names`: of the stages, if they have any."""
+    labels = [f"{name} " for name in names] or [""] * len(stages)
+    sizes = " + ".join(f"{label}{amount(stage.nbytes)}" for label, stage in zip(labels, stages, strict=True))
     over = ", ".join(amount(nbytes) for nbytes in found.crossing)
     said = f"not compared: {unchecked or 'there are no samples'}" if agreement is None else ""
     return printable("; ".join(filter(None, [f"{len(stages)} stages: {sizes}", f"handed on: {over}", said])), 200)
+
+
+def _distinct(stages: Sequence[Model]) -> int:
+    """Bytes of graphs and weights, those that several stages use once."""
+    regions = {weight.region for stage in stages for weight in stage.weights}
+    return sum(len(stage.skeleton) for stage in stages) + sum(region.length for region in regions)
 
 
 def _record(

@@ -10,9 +10,11 @@ from typing import Any
 from ..catalogue import problem
 from ..config.suggest import closest
 from ..errors import StepError, printable
+from ..graph.generation import ENCODED, generation_of
 from ..graph.model import Model
 from ..loaders.split import Split
 from ..loaders.verify.baseline import Baseline
+from ..loaders.verify.cache import stored
 from ..loaders.verify.feeds import first_line
 from ..loaders.verify.samples import load
 from . import cuts
@@ -46,13 +48,15 @@ def _known(model: Model, graph: Nodes, baseline: Baseline, scratch: str) -> tupl
         raise Uncuttable(f"it cannot be opened here: {first_line(error)}") from error
     shapes: dict[str, tuple[int, ...]] = {}
     if baseline.path:
-        feeds = next(load(baseline, model.signature))[0]
+        feeds = stored(next(load(baseline, model.signature))[0], model.signature.inputs)
         with contextlib.suppress(Exception):  # then the declared shapes have to do
             shapes = shapes_on(model, types, feeds, scratch)
     return types, bytes_of(types, shapes)
 
 
 def _stages(graph: Nodes, model: Model, wish: Split, costs: Sequence[float]) -> list[int]:
+    if wish.by == "encoder":
+        return cuts.by_inputs(graph, _decoding(model))
     if wish.at:
         for name in wish.at:
             _check_name(name, graph)
@@ -63,6 +67,14 @@ def _stages(graph: Nodes, model: Model, wish: Split, costs: Sequence[float]) -> 
             raise Uncuttable(f"it has {len(graph.nodes)} operators, which do not make {wish.stages} stages")
         return cuts.into(costs, loads, sizes, wish.stages)
     return cuts.within(costs, loads, sizes, wish.max_bytes or 0)
+
+
+def _decoding(model: Model) -> set[str]:
+    """Inputs that are others for each token of a text."""
+    found = generation_of(model.signature, model.signature)
+    if found is None or found.start is None:
+        raise Uncuttable(f"it is no encoder with a decoder: it has no input {ENCODED}, or no KV cache")
+    return {ENCODED, *(past for past, _ in found.cache)}
 
 
 def _loads(

@@ -12,7 +12,7 @@ from ..errors import StepError, merge, printable
 from ..graph.read import ReadResult
 from ..loaders.caching import CachedSteps
 from ..loaders.chain import NoCache, Reference, StepCache, Workshop, run_chain
-from ..split.run import Subject, split
+from ..split.run import Subject, implied, split
 from .choose import choose
 from .job import Job
 
@@ -41,9 +41,11 @@ def _variant(job: Job, entry: EntrySpec, spec: VariantSpec, source: ReadResult, 
     shop = _workshop(job, cache if job.options.use_cache else NoCache())
     with job.progress.span(f"{entry.name}/{spec.name}: {', '.join(step.name for step in spec.steps) or 'as is'}"):
         result = run_chain(entry, spec, source.model, shop, reference)
-    if spec.split is None:
+    wish = spec.split or implied(result.model)
+    if wish is None:
         return BuiltVariant(spec.name, result.model, result.records)
-    subject = Subject(entry, spec.split, f"{entry.name}/{spec.name}", result.model, source.model)
+    label = f"{entry.name}/{spec.name}"
+    subject = Subject(entry, wish, label, result.model, source.model, implied=spec.split is None)
     with job.progress.span(f"{subject.label}: split"):
         stages, record = split(subject, shop, reference, result.records)
     return BuiltVariant(spec.name, result.model, (*result.records, record), stages)

@@ -13,7 +13,7 @@ from ..cache import fresh
 from ..cache.twins import Twins
 from ..chunks import names
 from ..chunks.write import write_chunks
-from ..config.ending import end_tokens
+from ..config.ending import end_tokens, start_tokens, suppressed_tokens
 from ..emit import transformers_js, verdicts
 from ..emit.describe import put_asset, put_graph, variant
 from ..emit.loader import render, runtime_files
@@ -22,7 +22,7 @@ from ..emit.ort import put as put_ort
 from ..emit.staged import joined, part, put_stages
 from ..emit.transaction import Committed, Transaction
 from ..emit.transformers_js import Part
-from ..graph.generation import generation_of
+from ..graph.generation import Texts, generation_of
 from ..graph.write import graph_file
 from .job import Job
 from .sources import refuse_changed_sources
@@ -115,9 +115,9 @@ def _compressed(job: Job, manifest: Manifest, output: Transaction) -> dict[str, 
 
 def _described(job: Job, entry: BuiltEntry, shipment: Shipment, output: Transaction) -> Entry:
     variants = []
-    end = end_tokens(entry.spec)
+    texts = Texts(end_tokens(entry.spec), start_tokens(entry.spec), suppressed_tokens(entry.spec))
     for key, one in entry.keyed():
-        generation = generation_of(one.model.signature, entry.source.signature, end)
+        generation = generation_of(one.model.signature, entry.source.signature, texts)
         compared = [record for record in one.records if record.status in ("ok", "cached")]
         figures = (compared[-1].max_error, compared[-1].cosine) if compared else (None, None)
         placed = (shipment.graphs[key], shipment.placements[key])

@@ -53,6 +53,6 @@ async function runOnce(ort, session, fitted, outputs, { entry, variant, device }
 
 /** @param {[string, import("./types.d.ts").OrtTensor]} output */
 async function read([name, tensor]) {
-  const data = tensor.getData ? await tensor.getData() : tensor.data;
+  const data = tensor.getData ? await tensor.getData(true) : tensor.data;
   return [name, { type: tensor.type, data, dims: tensor.dims }];
 }

@@ -6,7 +6,7 @@ import { MbundleError } from "./errors.js";
 /**
  * @typedef {import("./types.d.ts").OrtTensor} OrtTensor
  * @typedef {import("./types.d.ts").OrtSession} OrtSession
- * @typedef {import("./generate.js").Writing} Writing
+ * @typedef {import("./model.js").Parts & {variant: {generation: import("./types.d.ts").Generation}}} Holder
  * @typedef {{length: number, buffers: any[]}} Room `length`: in tokens; a buffer for each pair of `cache`
  * @typedef {{heads: number, row: number, width: number}} Size `row`: bytes of a head of a token
  */
@@ -17,7 +17,7 @@ const BYTES = { float32: 4, float16: 2 };
 const AT_ONCE = 1024;
 const USAGE = 0x80 | 0x08 | 0x04; // STORAGE, COPY_DST, COPY_SRC
 
-/** Rooms for the texts of one session: what a text leaves is the next one's. @param {Writing} parts */
+/** Rooms for the texts of one session: what a text leaves is the next one's. @param {Holder} holder */
 export function makeRooms({ ort, session, variant: { inputs, generation }, info }) {
   const { fromGpuBuffer } = /** @type {any} */ (ort.Tensor);
   const { cache, dtype, inPlace } = generation;

@@ -6,6 +6,8 @@ import { textOf } from "./errors.js";
 /** Sizes for dimensions without one: the least, and what models with strides of 32 take. */
 const SIZES = [1, 8, 64];
 const MOST_ELEMENTS = 1 << 22;
+/** What `generate` makes itself. */
+const TOKENS = ["input_ids", "attention_mask", "position_ids", "decoder_input_ids", "cache_position"];
 
 /**
  * @param {import("./types.d.ts").Model} model
@@ -30,7 +32,12 @@ export async function smoke(model) {
 }
 
 /** @param {import("./types.d.ts").Generative} model */
-const written = (model) => model.generate({ input_ids: [1], max_new_tokens: 2 }).then(() => "", textOf);
+function written(model) {
+  const { inputs, generation } = /** @type {import("./types.d.ts").Model & import("./types.d.ts").Generative} */ (model);
+  const ours = new Set([...TOKENS, ...generation.cache.map(([past]) => past)]);
+  const others = feedsOf(inputs.filter(({ name }) => !ours.has(name)), 1) ?? {};
+  return model.generate({ input_ids: [1], decoder_input_ids: [1], max_new_tokens: 2, inputs: others }).then(() => "", textOf);
+}
 
 /** @param {readonly import("./types.d.ts").Port[]} inputs @param {number} size */
 function feedsOf(inputs, size) {

@@ -49,7 +49,7 @@ function partsOf(variant) {
     }
     const own = data.map((path) => files.get(path) ?? raise(invalid(variant, index, `reads ${path}, which is not there`)));
     const name = `${variant.name} (stage ${index + 1})`;
-    const part = { ...variant, name, graph, data: own, inputs, outputs, stages: undefined };
+    const part = { ...variant, name, graph, data: own, inputs, outputs, stages: undefined, part: variant.outputs.map(({ name: one }) => one) };
     const bytes = filesOf(part).reduce((sum, file) => sum + file.bytes, 0);
     parts.push({ variant: part, needs, opening: undefined, bytes, have: { loaded: 0, fromCache: 0, ready: false }, ahead: false });
   }
@@ -196,15 +196,20 @@ export async function openStages(spec, { variant, device }, options, skipped) {
     await (await opening?.catch(() => undefined))?.dispose();
   };
 
+  /** One after the other: two would hold two stages. @template T @param {() => Promise<T>} task @returns {Promise<T>} */
+  const inTurn = (task) => {
+    const done = last.then(task);
+    last = done.then(() => {}, () => {});
+    return done;
+  };
+
   /** @param {Record<string, unknown>} feeds @param {readonly number[]} indices @param {readonly string[]} outputs */
   const runFor = async (feeds, indices, outputs) => {
     if (disposed) throw new MbundleError("disposed", `${spec.name} has been disposed of.`);
     const values = /** @type {Values} */ (Object.assign(Object.create(null), Object.fromEntries(fitFeeds(inputsOf(indices), known(feeds, indices)))));
     const run = () => runThrough(indices, values, outputs).catch(async (error) => raise(await explained(spec, error, scope.signal)));
     if (!options.release) return run();
-    const done = last.then(run); // one run after the other: two would hold two stages
-    last = done.then(() => {}, () => {});
-    return done;
+    return inTurn(run);
   };
   /** @param {readonly number[]} indices */
   const inputsOf = (indices) => {
@@ -254,5 +259,14 @@ export async function openStages(spec, { variant, device }, options, skipped) {
     await Promise.all(parts.map(close));
     throw error;
   }
-  return { ...model, info: model.info, trial };
+  const writer = variant.generation && await import("./relay.js").catch(() => undefined);
+  if (!writer) return { ...model, info: model.info, trial };
+  /** What a text runs through. @type {import("./relay.js").Stage[]} */
+  const relay = parts.map((part, index) => ({
+    variant: part.variant,
+    open: () => opened(index).then((stage) => /** @type {any} */ (stage).parts, async (error) => raise(await explained(spec, error, scope.signal))),
+    close: () => close(part),
+  }));
+  const writing = writer.relayed(relay, variant, model, options.release ? inTurn : undefined);
+  return Object.assign({}, writing, { trial: writing });
 }

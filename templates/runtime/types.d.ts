@@ -148,12 +148,21 @@ export interface Generation {
   readonly words: number;
   /** Tokens that end a text. */
   readonly end: readonly number[];
+  /** There for an encoder-decoder: what its decoder begins with; empty: not known. */
+  readonly start?: readonly number[];
+  /** Tokens that are never written. */
+  readonly suppressed?: readonly number[];
   /** Whether past and present may be one buffer, as long as the longest text. */
   readonly inPlace?: boolean;
 }
+export type Tokens = ArrayLike<number> | ArrayLike<bigint> | readonly (readonly number[])[] | { readonly data: ArrayLike<number> | ArrayLike<bigint> };
 export interface GenerateOptions {
-  /** The text so far: the tokens of one text, at least one. */
-  readonly input_ids: ArrayLike<number> | ArrayLike<bigint> | readonly (readonly number[])[] | { readonly data: ArrayLike<number> | ArrayLike<bigint> };
+  /** The tokens of one text, at least one: the text so far; of an encoder-decoder the text that its encoder reads. */
+  readonly input_ids: Tokens;
+  /** Of an encoder-decoder: 1 for each token that is to be read, 0 for padding. All ones where it is not given. */
+  readonly attention_mask?: Tokens;
+  /** Of an encoder-decoder: what its decoder begins with, in place of what the checkpoint says. */
+  readonly decoder_input_ids?: Tokens;
   /** 128 where it is not given. */
   readonly max_new_tokens?: number;
   /** 0 (the default) takes the likeliest token each time; 1 draws by chance as the model says, more is wilder. */
@@ -169,7 +178,7 @@ export interface GenerateOptions {
   readonly signal?: AbortSignal;
   /** Called with each new token and its index; the next one waits for what it returns. In a worker it does not wait. */
   readonly onToken?: (token: number, index: number) => unknown;
-  /** Feeds for inputs that the model has beside the usual ones; the same at each step. */
+  /** Feeds for inputs that the model has beside the usual ones, such as what an encoder listens to; the same at each step. */
   readonly inputs?: Readonly<Record<string, unknown>>;
 }
 export interface Generated {
@@ -177,13 +186,15 @@ export interface Generated {
   readonly tokens: number[];
   readonly finish_reason: "stop" | "length";
 }
-export interface Generative {
+/** For a model that reads something else than tokens, such as sounds: `inputs` holds it. */
+export type GenerateFrom = Omit<GenerateOptions, "input_ids" | "attention_mask" | "inputs"> & Required<Pick<GenerateOptions, "inputs">>;
+export interface Generative<O = GenerateOptions> {
   readonly generation: Generation;
   /** Goes on with a text. Rejects with the signal's reason when that is aborted; what was written by then, `onToken` has seen. */
-  generate(options: GenerateOptions): Promise<Generated>;
+  generate(options: O): Promise<Generated>;
 }
 /** A model of a signature; one with a KV cache can write. */
-export type Model<S extends Signature = Signature> = Runnable<S> & (S extends { readonly generates: true } ? Generative : unknown);
+export type Model<S extends Signature = Signature> = Runnable<S> & (S extends { readonly generates: true } ? Generative<"input_ids" extends S["inputs"][number]["name"] ? GenerateOptions : GenerateFrom> : unknown);
 export interface Runnable<S extends Signature = Signature> {
   readonly info: Info;
   readonly inputs: S["inputs"];
@@ -300,6 +311,8 @@ export interface Variant extends Signature {
   /** In the order in which they run; undefined: it is not split. */
   readonly stages?: readonly Stage[] | undefined;
   readonly generation?: Generation | undefined;
+  /** Only of a stage that is opened by itself: the outputs of the whole. */
+  readonly part?: readonly string[];
 }
 export type Hint = "lazy" | "idle" | "eager";
 export interface AssetRef extends FileRef {

@@ -178,7 +178,7 @@ def test_architectures_of_all_kinds(project: Path) -> None:
     assert [port["name"] for port in found["reads"]["variants"][0]["outputs"]] == ["last_hidden_state"]
     assert any(port["name"] == "past_key_values.0.key" for port in found["decoder"]["variants"][0]["inputs"])
 
-    configure(project, both='source="translator"')
+    configure(project, part='source="translator", part="encoder"')
     ran = run(project, "build")
     assert "error[MB355]" in ran.stderr
     assert "encoder_model" in ran.stderr

@@ -24,13 +24,13 @@ from .test_choice import GPU
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 CONFIG = """from bundler import Entry, define_config
-from bundler.loaders import kv_cache, quantize_weights
+from bundler.loaders import kv_cache, quantize_weights, split
 
 config = define_config(entries={"writer": Entry(source="model.onnx", variants={
     "small": [quantize_weights(bits=4), kv_cache("int8")],
     "half": [kv_cache("float16")],
     "full": [],
-})})
+}), "cut": Entry(source="model.onnx", use=[split(stages=2)])})
 """
 VARIANTS = ("small", "half", "full")
 COUNT = 40
@@ -113,6 +113,23 @@ def test_greedy_tokens_are_those_of_native_onnxruntime(
     sizes = {"small": 2 * 3 * 2 * 33, "half": 2 * 3 * 2 * 32 * 2, "full": 2 * 3 * 2 * 32 * 4}
     assert found["generation"]["bytesPerToken"] == sizes[variant]
     assert found["generation"]["end"] == [decoder.END]
+
+
+@pytest.mark.parametrize("release", [False, True])
+def test_a_decoder_in_stages_writes_the_same(prompts: list[list[int]], page: Page, release: bool) -> None:
+    script = """
+      const texts = [];
+      for (const [name, options] of [["writer", { variant: "full" }], ["cut", { release: arg.release }]]) {
+        const model = await m.load(name, options);
+        const asked = arg.prompts.map((input_ids) => model.generate({ input_ids, max_new_tokens: 12 }));
+        texts.push((await Promise.all(asked)).map(({ tokens }) => tokens));
+        await model.dispose();
+      }
+      return texts;
+    """
+    whole, cut = value(page, script, {"prompts": prompts, "release": release})
+    assert len({tuple(text) for text in whole}) == len(prompts)
+    assert whole == cut
 
 
 def test_a_worker_writes_the_same(prompts: list[list[int]], page: Page) -> None:
@@ -252,7 +269,10 @@ def test_a_trial_run_writes(project: Path, page: Page) -> None:
 
 def test_the_build_says_what_a_token_takes(project: Path) -> None:
     stats = json.loads((project / ".mbundle/stats.json").read_text())
-    caches = {one["name"]: one["cache"]["bytesPerToken"] for one in stats["entries"][0]["variants"]}
+    caches = {
+        one["name"]: one["cache"]["bytesPerToken"]
+        for one in next(one for one in stats["entries"] if one["name"] == "writer")["variants"]
+    }
     assert caches == {"small": 396, "half": 768, "full": 1536}
     assert "KV cache: 396 B a token" in run(project, "build").ok().stderr
     manifest = json.loads((project / "dist/model-manifest.json").read_text())

@@ -20,7 +20,7 @@ GOOD = """
 import { load, preload, entries, setBase, MbundleError, type Feeds, type Outputs } from "./dist/models.js";
 import icons, { load as loadIcons } from "./dist/entries/icons.js";
 
-const names: readonly ("icons" | "odd-name" | "writer")[] = entries;
+const names: readonly ("icons" | "odd-name" | "writer" | "listener")[] = entries;
 const model = await load("icons", { signal: new AbortController().signal, onProgress: (progress) => {
   const share: number = progress.loaded / progress.total;
   const at: "download" | "session" | "ready" = progress.phase;
@@ -44,6 +44,8 @@ const { tokens, finish_reason } = await writer.generate({ input_ids: [1, 2], top
   const at: number = token + index; void at; } });
 const texts: readonly [number[], "stop" | "length", number] = [tokens, finish_reason, writer.generation.bytesPerToken];
 await (await writer.run({ input_ids: [1] })).logits.data.at(0); void texts;
+await writer.generate({ input_ids: [1], attention_mask: [1], decoder_input_ids: [2] });
+await (await load("listener")).generate({ inputs: { input_features: new Float32Array(8) }, max_new_tokens: 3 });
 """
 
 BAD = """
@@ -66,6 +68,7 @@ const writer = await load("writer");
 await writer.generate({ max_new_tokens: 3 }); // error
 await writer.generate({ input_ids: [1], temperature: "hot" }); // error
 await model.generate({ input_ids: [1] }); // error
+await (await load("listener")).generate({ input_ids: [1] }); // error
 """
 
 
@@ -96,6 +99,7 @@ MANIFEST = {
             ],
             [port("x:0", "int64", [])],
         ),
+        "listener": entry([port("input_features", "float32", ["b", 8])], [port("logits", "float32", ["b", 1, 9])], {}),
         "writer": entry([port("input_ids", "int64", ["b", "s"])], [port("logits", "float32", ["b", "s", 9])], {}),
     }
 }

@@ -19,9 +19,33 @@ def run_torch(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
 
 def difference(path: str, feeds: dict[str, Any], expected: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     """Output -> its largest error, relative to its largest magnitude, and its cosine similarity."""
+    session = open_onnx(path)
+    got = run_onnx(session, feeds)
+    found: dict[str, Any] = {}
     renamed = {names.get(name, name): value for name, value in expected.items()}
-    got = run_onnx(open_onnx(path), feeds)
-    return {name: figures(name, renamed[name], got[name]) for name in got if is_float(renamed.get(name))}
+    for name in got:
+        if name not in renamed or renamed[name].dtype.kind != "f":
+            continue
+        found[name] = figures(name, renamed[name], got[name])
+    return found
+
+
+def in_steps(path: str, feeds: dict[str, Any], tokens: Any, expected: Any) -> dict[str, Any]:
+    """The same for the logits of an encoder-decoder that gets `tokens` [batch, n] one by one. `feeds`: the encoder's.
+    `expected`: [batch, n, words]."""
+    import numpy as np
+
+    session = open_onnx(path)
+    caches = [port for port in session.get_inputs() if port.name.startswith("past_key_values.")]
+    batch, count = tokens.shape
+    past = {port.name: np.zeros((batch, port.shape[1], 0, port.shape[3]), np.float32) for port in caches}
+    rows = []
+    for step in range(count):
+        given = {**feeds, **past, "decoder_input_ids": tokens[:, step : step + 1]}
+        got = run_onnx(session, given)
+        past = {name: got[name.replace("past_key_values.", "present.")] for name in past}
+        rows.append(got["logits"])
+    return {"logits": figures("logits", expected, np.concatenate(rows, axis=1))}
 
 
 def open_onnx(path: str) -> Any:
@@ -40,14 +64,10 @@ def run_onnx(session: Any, feeds: dict[str, Any]) -> dict[str, Any]:
     return dict(zip(outputs, found, strict=True))
 
 
-def is_float(value: Any) -> bool:
-    return value is not None and value.dtype.kind == "f"
-
-
-def figures(name: str, expected: Any, got: Any) -> dict[str, Any]:
+def figures(name: str, expected: Any, found: Any) -> dict[str, float]:
     import numpy as np
 
-    left, right = expected.astype(np.float64).ravel(), got.astype(np.float64).ravel()
+    left, right = expected.astype(np.float64).ravel(), found.astype(np.float64).ravel()
     if left.size != right.size:
         raise Refused("differs", f"{name} has another shape than in torch")
     scale = float(np.abs(left).max(initial=0.0)) or 1.0

@@ -20,7 +20,9 @@ _TASKS = {
     "ForAudioClassification": "audio-classification",
     "ForSpeechSeq2Seq": "automatic-speech-recognition",
     "ForConditionalGeneration": "text2text-generation",
+    "MTModel": "text2text-generation",
     "ForCTC": "automatic-speech-recognition",
+    "VisionEncoderDecoderModel": "image-to-text",
     "CLIPModel": "zero-shot-image-classification",
 }
 
