@@ -16,7 +16,8 @@ import { orAbort } from "./scope.js";
  * @typedef {import("./model.js").Parts} Parts
  * @typedef {import("./types.d.ts").Variant & {generation: Generation}} Variant
  * @typedef {Record<string, OrtTensor>} Tensors
- * @typedef {{ort: import("./types.d.ts").Ort, run: (feeds: Tensors) => Promise<Tensors>, end?: () => Promise<void>}} Text what writes one text
+ * @typedef {{ort: import("./types.d.ts").Ort, run: (feeds: Tensors, failed: (cause: unknown) => never) => Promise<Tensors>, end?: () => Promise<void>}} Text
+ *   what writes one text; `failed` gets what a session throws
  * @typedef {{variant: Variant, info: import("./types.d.ts").Info, text: () => Promise<Text>}} Writing
  * @typedef {new (type: string, data: unknown, dims: readonly number[]) => OrtTensor} NewTensor
  */
@@ -80,7 +81,7 @@ export function generative(given, model) {
 }
 
 /** One session does it all. @param {Parts} parts @returns {Text} */
-const alike = ({ ort, session }) => ({ ort, run: (feeds) => alone(ort, () => session.run(feeds)) });
+const alike = ({ ort, session }) => ({ ort, run: (feeds, failed) => alone(ort, () => session.run(feeds)).catch(failed) });
 
 /** @param {GenerateOptions} options @param {Variant} variant */
 function checked(options, { inputs, generation: { words, end, start } }) {
@@ -132,8 +133,7 @@ async function write({ variant, info, text }, { source, mask, prompt, max_new_to
     while (tokens.length < max_new_tokens) {
       signal?.throwIfAborted();
       const feeds = { ...given, ...past, ...places(variant, fresh, seen, Tensor) };
-      const outputs = await run(feeds).catch((cause) => {
-        if (cause instanceof MbundleError || signal?.aborted) throw cause; // a stage could not be fetched
+      const outputs = await run(feeds, (cause) => {
         throw new MbundleError("run", `${info.entry} (${info.variant}, ${info.device}) failed at token ${tokens.length} (${textOf(cause)}).`, { cause });
       });
       seen += fresh.length;

@@ -11,6 +11,7 @@ import { alone } from "./ort.js";
  * @typedef {import("./model.js").Parts} Parts
  * @typedef {{variant: Variant, open: () => Promise<Parts>, close: () => Promise<void>}} Stage
  * @typedef {Record<string, OrtTensor>} Tensors
+ * @typedef {<T>(task: () => Promise<T>) => Promise<T>} InTurn
  */
 
 /** What is another at each token. @param {Variant} variant */
@@ -29,20 +30,29 @@ function once(stages, whole) {
 /**
  * `model` with `generate`, which runs `stages`.
  * @param {readonly Stage[]} stages @param {Variant} variant the whole @param {Model} model
- * @param {(<T>(task: () => Promise<T>) => Promise<T>) | undefined} inTurn for stages that are closed when they have done
- * their part: one text after the other
+ * @param {InTurn | undefined} inTurn for stages that are closed when they have done their part: one text after the other
  * @returns {Model}
  */
 export function relayed(stages, variant, model, inTurn) {
   const first = once(stages, variant);
   const text = async () => {
+    // An aborted text still has its turn until the step under way is done: it ends with the text and not with its promise.
+    const free = inTurn ? await turnOf(inTurn) : () => {};
     if (!inTurn) stages.forEach((stage) => void stage.open().catch(() => {})); // one is fetched while another runs
-    const { ort } = await /** @type {Stage} */ (stages[0]).open();
-    return { ort, ...session(stages, first, variant, Boolean(inTurn)) };
+    try {
+      const { ort } = await /** @type {Stage} */ (stages[0]).open();
+      const { run, end } = session(stages, first, variant, Boolean(inTurn));
+      return { ort, run, end: () => end().finally(free) };
+    } catch (error) {
+      free();
+      throw error;
+    }
   };
-  const writing = /** @type {any} */ (generative(/** @type {any} */ ({ variant, info: model.info, text }), model));
-  return inTurn ? Object.assign({}, writing, { generate: (/** @type {any} */ options) => inTurn(() => writing.generate(options)) }) : writing;
+  return generative(/** @type {any} */ ({ variant, info: model.info, text }), model);
 }
+
+/** Resolves when the turn has come, with what ends it. @param {InTurn} inTurn @returns {Promise<() => void>} */
+const turnOf = (inTurn) => new Promise((begin) => void inTurn(() => new Promise((end) => begin(() => end(undefined)))));
 
 /** A session for one text. @param {readonly Stage[]} stages @param {ReadonlySet<Stage>} first @param {Variant} whole @param {boolean} release */
 function session(stages, first, whole, release) {
@@ -50,8 +60,8 @@ function session(stages, first, whole, release) {
   const kept = {};
   const results = new Set(whole.outputs.map(({ name }) => name));
   let begun = false;
-  /** @param {Tensors} feeds */
-  const run = async (feeds) => {
+  /** @param {Tensors} feeds @param {(cause: unknown) => never} failed */
+  const run = async (feeds, failed) => {
     /** @type {Tensors} */
     const values = { ...feeds, ...kept };
     /** @type {OrtTensor[]} */
@@ -60,7 +70,7 @@ function session(stages, first, whole, release) {
       if (begun && first.has(stage)) continue;
       const { ort, session } = await stage.open();
       const given = Object.fromEntries(stage.variant.inputs.map(({ name }) => [name, /** @type {OrtTensor} */ (values[name])]));
-      const made = await alone(ort, () => session.run(given));
+      const made = await alone(ort, () => session.run(given)).catch(failed);
       Object.assign(values, made);
       if (first.has(stage)) Object.assign(kept, made);
       else passing.push(...Object.entries(made).flatMap(([name, tensor]) => (results.has(name) ? [] : [tensor])));

@@ -57,6 +57,22 @@ await model.dispose();
 return { texts, told, generation, info };
 """
 
+TOLD = """
+const ort = await import("onnxruntime-web/wasm");
+window.did = [];
+const create = async (graph, ...given) => {
+  const session = await ort.InferenceSession.create(graph, ...given);
+  const [open, close] = graph.length > 1000 ? ["open", "close"] : ["try", "try"];
+  window.did.push(open);
+  const run = (feeds) => {
+    window.did.push(`run ${Object.keys(feeds).filter((name) => name.endsWith("input_ids")).join()}`);
+    return session.run(feeds);
+  };
+  return { run, release: () => (window.did.push(close), session.release()) };
+};
+const told = { ...ort, InferenceSession: { create } };
+"""
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -148,21 +164,11 @@ def test_the_encoder_runs_once_while_the_decoder_is_still_being_fetched(project:
         gate.wait(120)
         handler.serve(content)
 
-    script = """
-      const ort = await import("onnxruntime-web/wasm");
-      window.ran = [];
-      const InferenceSession = { create: async (...given) => {
-        const session = await ort.InferenceSession.create(...given);
-        const run = (feeds) => {
-          window.ran.push(Object.keys(feeds).filter((name) => name.endsWith("input_ids")).join());
-          return session.run(feeds);
-        };
-        return { release: () => session.release(), run };
-      } };
-      const model = await m.load("translate", { variant: "fp32", ort: { ...ort, InferenceSession } });
-      window.ran.length = 0;
-      window.text = model.generate({ input_ids: arg, max_new_tokens: 24 });
-      window.text.catch(() => {});
+    script = f"""{TOLD}
+      const model = await m.load("translate", {{ variant: "fp32", ort: told }});
+      window.did.length = 0;
+      window.text = model.generate({{ input_ids: arg, max_new_tokens: 24 }});
+      window.text.catch(() => {{}});
       return 0;
     """
     with serving(Site(mounts={"/dist/": project / "dist", "/ort/": ORT}, pages={"/": BLANK})) as site:
@@ -172,14 +178,26 @@ def test_the_encoder_runs_once_while_the_decoder_is_still_being_fetched(project:
         page.goto(site.origin + "/")
         try:
             value(page, script, texts("translate")[0]["input_ids"])
-            until(page, "() => window.ran.length > 0")
-            assert page.evaluate("window.ran") == ["input_ids"]
+            until(page, "() => window.did.length > 0")
+            assert page.evaluate("window.did") == ["run input_ids"]
         finally:
             gate.set()
         tokens = value(page, "return (await window.text).tokens")
-        ran = page.evaluate("window.ran")
+        did = page.evaluate("window.did")
         context.close()
-    assert ran == ["input_ids", *["decoder_input_ids"] * (len(tokens) + 1)]
+    assert did == ["run input_ids", "open", *["run decoder_input_ids"] * (len(tokens) + 1)]
+
+
+def test_a_released_encoder_is_closed_before_the_decoder_opens(page: Page) -> None:
+    script = f"""{TOLD}
+      const model = await m.load("translate", {{ variant: "fp32", release: true, ort: told }});
+      window.did.splice(0, window.did.indexOf("open")); // what tries onnxruntime comes before
+      const {{ tokens }} = await model.generate({{ input_ids: arg, max_new_tokens: 24 }});
+      return {{ tokens, did: window.did }};
+    """
+    found = value(page, script, texts("translate")[0]["input_ids"])
+    writing = ["run decoder_input_ids"] * (len(found["tokens"]) + 1)
+    assert found["did"] == ["open", "run input_ids", "close", "open", *writing, "close"]
 
 
 @pytest.mark.parametrize("options", [{"worker": True}, {"release": True}])
@@ -204,15 +222,16 @@ def test_what_is_asked_for_is_heeded(project: Path, page: Page, options: dict[st
       const endless = { ...arg.text, max_new_tokens: 1e6, eos_token_id: [] };
       const aborted = await model.generate({ ...endless, signal: controller.signal,
         onToken: (token, index) => { if (index === 3) controller.abort("enough"); } }).catch((e) => e);
+      const after = (await model.generate(arg.text)).tokens;
       const wrong = [];
       for (const odd of [{ input_ids: [] }, { attention_mask: [1] }, { decoder_input_ids: [100] }])
         wrong.push(await model.generate({ ...arg.text, ...odd }).catch((e) => [e.code, e.message.split(":")[0]]));
       await model.dispose();
       const late = await model.generate(arg.text).catch((e) => e.code);
-      return { both: both.map(({ tokens }) => tokens), rest, aborted, wrong, late };
+      return { both: both.map(({ tokens }) => tokens), rest, aborted, after, wrong, late };
     """
     more = value(page, script, {"options": options, "text": text})
-    assert (more["both"], more["rest"]) == ([plain, plain], plain[2:])
+    assert (more["both"], more["rest"], more["after"]) == ([plain, plain], plain[2:], plain)
     assert (more["aborted"], more["late"]) == ("enough", "disposed")
     assert [code for code, _ in more["wrong"]] == ["feeds"] * 3
 
