@@ -13,7 +13,7 @@ from bundler.cache.keys import step_key
 from bundler.cache.memo import Memo
 from bundler.cache.store import Store
 from bundler.export import kept
-from bundler.export.toolchain import REQUIREMENTS
+from bundler.export.toolchain import GENAI, REQUIREMENTS
 
 from .cli import ROOT, Ran, Within, configure, run
 
@@ -41,6 +41,9 @@ def test_a_missing_extra_is_one_message_with_the_command(checkpoint: Path) -> No
     ran = run(checkpoint.parent, "build", env={"MBUNDLE_EXPORT_PYTHON": ""})
     refused(ran, 1, "MB350", "lacks torch", "pip install 'mbundle[export]'")
     assert ran.stderr.count("error[") == 1
+    configure(checkpoint.parent, '"bert": Entry(source="bert", exporter="genai")')
+    ran = run(checkpoint.parent, "build", env={"MBUNDLE_EXPORT_PYTHON": ""})
+    refused(ran, 1, "MB350", "onnxruntime-genai", "pip install 'mbundle[genai]'")
 
 
 def test_a_python_that_is_none(checkpoint: Path, within: Within) -> None:
@@ -56,6 +59,11 @@ def test_a_python_that_is_none(checkpoint: Path, within: Within) -> None:
 def test_options_of_exports_belong_to_checkpoints(app: Path, within: Within) -> None:
     configure(app, '"a": Entry(source="models/a.onnx", task="fill-mask")')
     refused(within(app, "build"), 2, "MB131", "`task` of Entry is about checkpoints")
+
+
+def test_the_precision_is_genais(checkpoint: Path, within: Within) -> None:
+    configure(checkpoint.parent, '"a": Entry(source="bert", precision="int4")')
+    refused(within(checkpoint.parent, "build"), 2, "MB131", "`precision` of Entry", 'exporter="genai"')
 
 
 def test_a_checkpoint_of_the_hub_that_is_not_here(tmp_path: Path) -> None:
@@ -99,6 +107,7 @@ def test_export_as_a_command_replaces_nothing(checkpoint: Path, within: Within) 
 def test_the_command_and_the_extra_name_the_same_packages() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert sorted(REQUIREMENTS) == sorted(project["optional-dependencies"]["export"])
+    assert sorted(GENAI) == sorted(project["optional-dependencies"]["genai"])
 
 
 def test_what_was_kept_is_found_until_it_is_damaged_or_old(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def encode(model: Model, digests: Sequence[str], places: Sequence[int]) -> bytes
         "ops": model.ops,
         "inputs": [_port(port) for port in model.signature.inputs],
         "outputs": [_port(port) for port in model.signature.outputs],
+        "inPlace": model.signature.in_place,
         "weights": rows,
     }
     return orjson.dumps(head) + b"\n" + model.skeleton
@@ -41,7 +42,7 @@ def decode(data: bytes, blob_path: str | None, sources: Mapping[str, Region]) ->
     model = Model(
         skeleton=skeleton,
         weights=tuple(_weight(row, blob_path, sources) for row in rows),
-        signature=Signature(tuple(map(_as_port, head["inputs"])), tuple(map(_as_port, head["outputs"]))),
+        signature=_signature(head),
         ir_version=head["ir"],
         opsets=tuple((domain, version) for domain, version in head["opsets"]),
         ops=tuple((op, count) for op, count in head["ops"]),
@@ -56,6 +57,11 @@ def _weight(row: Sequence[Any], blob_path: str | None, sources: Mapping[str, Reg
     if blob_path is None:
         raise ValueError(f"weight {name!r} lies in a blob that the record does not name")
     return Weight(name, dtype, tuple(shape), Region(blob_path, place, length))
+
+
+def _signature(head: Mapping[str, Any]) -> Signature:
+    in_place = tuple((past, present) for past, present in head["inPlace"])
+    return Signature(tuple(map(_as_port, head["inputs"])), tuple(map(_as_port, head["outputs"])), in_place)
 
 
 def _port(port: Port) -> list[Any]:

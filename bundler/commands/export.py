@@ -18,17 +18,28 @@ if TYPE_CHECKING:
     from ..config.schema import ExportSpec
     from ..export.ensure import Made
 
+EXPORTERS = ["auto", "optimum", "dynamo", "genai"]
+PRECISIONS = ["fp32", "fp16", "int4"]
+
 
 @click.command()
 @click.argument("source", metavar="CHECKPOINT")
 @click.option("--out", "-o", metavar="DIR", help="A new folder. [default: the checkpoint's name, with -onnx]")
 @click.option("--task", default="auto", show_default=True, help="What for: feature-extraction, text-generation, ...")
-@click.option("--exporter", type=click.Choice(["auto", "optimum", "dynamo"]), default="auto", show_default=True)
+@click.option("--exporter", type=click.Choice(EXPORTERS), default="auto", show_default=True)
+@click.option("--precision", type=click.Choice(PRECISIONS), default="fp32", help="Of genai.", show_default=True)
 @click.option("--python", help="The Python that has torch. [default: $MBUNDLE_EXPORT_PYTHON, else mbundle's own]")
 @click.option("--cache-dir", help="Folder of the cache. [default: $MBUNDLE_CACHE_DIR, else .mbundle/cache]")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object to stdout.")
 def export(
-    source: str, out: str | None, task: str, exporter: str, python: str | None, cache_dir: str | None, as_json: bool
+    source: str,
+    out: str | None,
+    task: str,
+    exporter: str,
+    precision: str,
+    python: str | None,
+    cache_dir: str | None,
+    as_json: bool,
 ) -> None:
     """Export CHECKPOINT, a folder or hf:<owner>/<name>, to ONNX files, and compare them with torch.
 
@@ -36,7 +47,8 @@ def export(
     """
     from ..report.machine import print_json
 
-    spec = replace(_spec(source, task, python), exporter=exporter)  # type: ignore[arg-type]  # click has checked it
+    wish: dict[str, Any] = {"exporter": exporter, "precision": precision}
+    spec = replace(_spec(source, task, python), **wish)
     name = spec.hub[0].split("/")[-1] or os.path.basename(spec.folder)
     target = os.path.abspath(out or f"{name}-onnx")
     if os.path.lexists(target) and not (os.path.isdir(target) and not os.listdir(target)):

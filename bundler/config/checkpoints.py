@@ -17,7 +17,8 @@ from .findings import Bad
 from .part import Part
 from .schema import ExportSpec
 
-EXPORTERS = ("auto", "dynamo", "optimum")
+EXPORTERS = ("auto", "dynamo", "genai", "optimum")
+PRECISIONS = ("fp16", "fp32", "int4")
 ENVIRONMENT = "MBUNDLE_EXPORT_PYTHON"
 HUB = r"hf:([A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}|[A-Za-z0-9][\w.-]{0,95})(?:@([\w./-]{1,200}))?"
 _WEIGHTS = (".safetensors", ".bin")
@@ -50,11 +51,15 @@ def read_export(top: Part, part: Part, source: str, root: str, *, several: bool 
 
 def with_options(found: ExportSpec, top: Part, part: Part, root: str) -> ExportSpec:
     """With what the entry says about the export. Raises Bad."""
+    if "precision" in part.given and part.given.get("exporter") != "genai":
+        fix = 'Write exporter="genai", or leave `precision` out: loaders make other variants smaller.'
+        part.report("MB131", '`precision` of Entry is about exporter="genai".', ("precision",), key=True, fix=fix)
     return replace(
         found,
         python=_python(top, part, root),
         task=part.get("task", task_name),
         exporter=part.get("exporter", values.choice(*EXPORTERS)),
+        precision=part.get("precision", values.choice(*PRECISIONS)),
         part=part.get("part", _part_name),
     )
 
@@ -77,7 +82,7 @@ _part_name = values.matching(r"\w[\w-]{0,63}", 'the name of a model such as "enc
 
 
 def _refuse_options(part: Part) -> None:
-    for name in ("task", "part", "exporter", "export_python"):
+    for name in ("task", "part", "exporter", "precision", "export_python"):
         if name in part.given:
             what = f"`{name}` of Entry is about checkpoints, and the source is none."
             part.report("MB131", what, (name,), key=True, fix=f"Leave `{name}` out, or name a checkpoint's folder.")

@@ -208,8 +208,11 @@ class Entry(Declaration):
     """What a checkpoint is exported for: "feature-extraction", "text-classification", ...; "auto": its own."""
     part: str = ""
     """Which of several models that a checkpoint exports to: "encoder_model"."""
-    exporter: Literal["auto", "optimum", "dynamo"] = "auto"
-    """"optimum", or torch's own "dynamo"; "auto": the first, and the second for what that does not know."""
+    exporter: Literal["auto", "optimum", "dynamo", "genai"] = "auto"
+    """"optimum", or torch's own "dynamo"; "auto": the first, and the second for what that does not know. "genai":
+    onnxruntime-genai's builder, for language models."""
+    precision: Literal["fp32", "fp16", "int4"] = "fp32"
+    """What exporter="genai" writes."""
     export_python: PathText | None = None
     """The Python that has torch and optimum. None: that of the config, else MBUNDLE_EXPORT_PYTHON, else our own."""
     candidates: Mapping[str, PathText | distill] | None = None

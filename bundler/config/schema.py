@@ -153,7 +153,9 @@ class ExportSpec:
     python: str
     """Absolute path of the Python that has torch."""
     task: str = "auto"
-    exporter: Literal["auto", "optimum", "dynamo"] = "auto"
+    exporter: Literal["auto", "optimum", "dynamo", "genai"] = "auto"
+    precision: Literal["fp32", "fp16", "int4"] = "fp32"
+    """Of genai."""
     part: str = ""
     """Which of the models that the export makes; "": the only one."""
     hub: tuple[str, str] = ("", "")

@@ -199,6 +199,7 @@ def _generation(found: Generation) -> dict[str, Any]:
         **({"words": found.words} if found.words else {}),
         **({} if found.start is None else {"start": list(found.start)}),
         **({"suppressed": list(found.suppressed)} if found.suppressed else {}),
+        **({"inPlace": True} if found.in_place else {}),
     }
 
 

@@ -182,6 +182,7 @@ def _generation(value: Any, at: str) -> Generation:
         _field(fields, at, "end", _list(_integer)),
         _field(fields, at, "start", _list(_integer)) if "start" in fields else None,
         _field(fields, at, "suppressed", _list(_integer)) if "suppressed" in fields else (),
+        fields.get("inPlace") is True,
     )
 
 

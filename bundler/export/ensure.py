@@ -25,7 +25,7 @@ from . import kept
 from .agreement import accepted, story
 from .desk import Desk
 from .students import Taught, teach
-from .toolchain import Refused, Toolchain, ask, probe
+from .toolchain import Refused, Toolchain, apart, ask, probe
 
 VERSION = "2"
 """To be raised when the script gives other files for the same checkpoint."""
@@ -71,7 +71,7 @@ class Made:
         return {"cached": self.cached, "versions": dict(self.chain.versions), **result, **more}
 
 
-OUTCOME = ("parts", "task", "exporter", "why", "apart", "compared")
+OUTCOME = ("parts", "task", "exporter", "precision", "why", "apart", "compared")
 WHOLE = "model.onnx"
 """Of several models the one that holds the others: encoder and decoder in one graph (`script/mbundle_export/join`)."""
 
@@ -154,11 +154,15 @@ def _key(spec: ExportSpec, chain: Toolchain, memo: Memo) -> Key:
         model="",
         loader="export",
         version=VERSION,
-        options=(("task", spec.task), ("exporter", spec.exporter)),
-        tools=chain.versions,
+        options=(("task", spec.task), ("exporter", spec.exporter), *_more_options(spec)),
+        tools=chain.deciding(spec.exporter),
         files=dict(zip(names, memo.sha256_all(regions), strict=True)),
         context={"machine": tools.interpreter()["machine"]},
     )
+
+
+def _more_options(spec: ExportSpec) -> tuple[tuple[str, str], ...]:
+    return (("precision", spec.precision),) if spec.exporter == "genai" else ()
 
 
 def _made(spec: ExportSpec, chain: Toolchain, key: Key, desk: Desk) -> tuple[str, dict[str, Any]]:
@@ -167,7 +171,8 @@ def _made(spec: ExportSpec, chain: Toolchain, key: Key, desk: Desk) -> tuple[str
     chain.require(spec.exporter)
     folder, out = desk.scratch("export"), desk.scratch("exported")
     request = os.path.join(folder, "request.json")
-    wish = {"folder": spec.folder, "out": out, "task": spec.task, "exporter": spec.exporter}
+    wish = {"folder": spec.folder, "out": out}
+    wish |= {"task": spec.task, "exporter": spec.exporter, "precision": spec.precision}
     with open(request, "w", encoding="utf-8") as file:
         json.dump(wish, file)
     try:
@@ -179,7 +184,7 @@ def _made(spec: ExportSpec, chain: Toolchain, key: Key, desk: Desk) -> tuple[str
     return kept.keep(desk.store, desk.memo, key, out, result), result
 
 
-_CODES = {"task": "MB352", "differs": "MB353"}
+_CODES = {"task": "MB352", "differs": "MB353", "versions": "MB350"}
 
 
 def _refusal(refusal: Refused, spec: ExportSpec) -> Any:
@@ -187,6 +192,10 @@ def _refusal(refusal: Refused, spec: ExportSpec) -> Any:
     fix = None
     if refusal.kind == "unknown":
         fix = "Name a Python with newer transformers, torch and onnxscript by export_python; torch exports there alone."
+    elif refusal.kind == "versions":
+        fix = apart()
+    elif refusal.kind == "unsupported" and spec.exporter == "genai":
+        fix = 'Leave exporter="genai" out: optimum or torch may know it.'
     elif refusal.kind == "unsupported":
         fix = 'Try exporter="dynamo", or export the model to ONNX yourself and name that file.'
     return problem(_CODES.get(refusal.kind, "MB351"), what.rstrip(".") + ".", fix=fix)

@@ -134,6 +134,7 @@ def _trained(spec: ExportSpec, distill: DistillSpec, out: str, state: str, desk:
         "out": out,
         "task": spec.task,
         "exporter": spec.exporter,
+        "precision": spec.precision,
         "student": dict(distill.student),
         "module": distill.module,
         "function": distill.function,

@@ -22,6 +22,15 @@ REQUIREMENTS = (
     "onnxscript>=0.7,<0.8",
 )
 """The extra `export` of pyproject.toml. Without a pin of torch pip takes a build for CUDA and 17 packages of it."""
+GENAI = (
+    "torch==2.13.0",
+    "onnxruntime-genai>=0.14,<0.19",
+    "transformers>=4.57,<6",
+    "onnx>=1.23.2,<1.24",
+    "onnx-ir>=1.1,<2",
+)
+"""The extra `genai`: 0.18 needs transformers 5, which optimum refuses, and so an environment of its own."""
+_BUILDER = "onnxruntime-genai"
 _PROBE_SECONDS = 60.0
 _EXPORT_SECONDS = 3600.0
 Alive = Callable[[], None]
@@ -39,27 +48,44 @@ class Toolchain:
     def require(self, exporter: str) -> None:
         """InputError MB350 where what `exporter` needs is missing; "auto" makes do with torch alone."""
         needed = ["torch", "transformers", "onnx", "onnxruntime"]
+        if exporter == "genai":
+            return self._require([*needed, "onnx-ir", _BUILDER], "genai")
         torch_alone = exporter == "dynamo" or (exporter == "auto" and "onnxscript" in self.versions)
         needed.append("onnxscript" if torch_alone else "optimum-onnx")
-        self._require(needed)
+        return self._require(needed)
+
+    def deciding(self, exporter: str) -> Mapping[str, str]:
+        """Versions of what has a say in what `exporter` gives."""
+        return {name: one for name, one in self.versions.items() if name != _BUILDER or exporter == "genai"}
 
     def require_training(self) -> None:
         """InputError MB350 where what trains a student is missing."""
         self._require(["torch", "transformers", "safetensors"])
 
-    def _require(self, needed: Sequence[str]) -> None:
+    def _require(self, needed: Sequence[str], extra: str = "export") -> None:
         missing = [name for name in needed if name not in self.versions]
         if missing:
             what = f"{printable(self.python)} lacks {', '.join(missing)}."
-            raise InputError(problem("MB350", what, fix=f"Run `{install_command(self.python)}`."))
+            shared = extra == "genai" and "optimum-onnx" in self.versions
+            fix = apart() if shared else f"Run `{install_command(self.python, extra)}`."
+            raise InputError(problem("MB350", what, fix=fix))
 
 
-def install_command(python: str) -> str:
+def install_command(python: str, extra: str = "export") -> str:
     if python == sys.executable:
         name = "python" if sys.prefix != sys.base_prefix else python
-        return f"{name} -m pip install 'mbundle[export]'"
-    quoted = " ".join(f"'{one}'" if any(c in one for c in "<>[*") else one for one in REQUIREMENTS)
-    return f"{python} -m pip install {quoted}"
+        return f"{name} -m pip install 'mbundle[{extra}]'"
+    return f"{python} -m pip install {_quoted(GENAI if extra == 'genai' else REQUIREMENTS)}"
+
+
+def apart() -> str:
+    """What to do where onnxruntime-genai and optimum would have to share one transformers."""
+    own = f".venv-genai/bin/python -m pip install {_quoted(GENAI)}"
+    return f'Run `python3 -m venv .venv-genai && {own}`, and set export_python=".venv-genai/bin/python".'
+
+
+def _quoted(requirements: Sequence[str]) -> str:
+    return " ".join(f"'{one}'" if any(c in one for c in "<>[*") else one for one in requirements)
 
 
 def probe(python: str, folder: str, alive: Alive = lambda: None) -> Toolchain:
@@ -69,8 +95,8 @@ def probe(python: str, folder: str, alive: Alive = lambda: None) -> Toolchain:
 
 
 class Refused(Exception):
-    """The script says no. `kind`: "task", "unknown", "unsupported", "differs", "data", "student", "diverged",
-    "raised"; `log`: what was printed."""
+    """The script says no. `kind`: "task", "unknown", "unsupported", "versions", "differs", "data", "student",
+    "diverged", "raised"; `log`: what was printed."""
 
     def __init__(self, kind: str, what: str, log: str) -> None:
         super().__init__(what)

@@ -17,6 +17,7 @@ from .faults import quote
 from .model import Model
 from .operators import is_external
 from .session import open_session
+from .visit import nodes
 from .write import graph_file
 
 _STAND_IN = "weights"
@@ -63,7 +64,24 @@ def _for_checker(model: Model) -> bytes:
     for value in (*proto.graph.input, *proto.graph.output):
         if value.type.WhichOneof("value") == "tensor_type" and not value.type.tensor_type.HasField("shape"):
             value.type.tensor_type.shape.SetInParent()
+    for body in (proto.graph, *proto.functions):
+        _move_runtime_operators(body, proto if body is proto.graph else body)
     return bytes(proto.SerializeToString())
+
+
+_ELSEWHERE = "com.microsoft"
+
+
+def _move_runtime_operators(body: Any, importer: Any) -> None:
+    """onnxruntime has operators of its own in ONNX's domain (SimplifiedLayerNormalization, which its fusions and the
+    builder of onnxruntime-genai write). Our walk knows them, and the checker passes over a domain that it has not."""
+    import onnx.defs
+
+    own = [node for node in nodes(body) if not node.domain and not onnx.defs.has(node.op_type)]
+    for node in own:
+        node.domain = _ELSEWHERE
+    if own and not any(known.domain == _ELSEWHERE for known in importer.opset_import):
+        importer.opset_import.add(domain=_ELSEWHERE, version=1)
 
 
 def check_with_runtime(model: Model) -> None:

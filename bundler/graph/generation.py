@@ -24,7 +24,8 @@ class Generation:
     """`heads`: of keys and values, not of queries; `dtype`: of the cache; `cache`: (past input, present output) each.
     `bytes_per_token`: what one more token adds to the cache. `words`, `end`: size of the vocabulary (0: not known), and
     the tokens that end a text. `start`: what the decoder of an encoder-decoder begins with, empty: not known, None: the
-    model is none. `suppressed`: tokens that are never written."""
+    model is none. `suppressed`: tokens that are never written. `in_place`: past and present may be one buffer, as long
+    as the longest text."""
 
     layers: int
     heads: int
@@ -36,6 +37,7 @@ class Generation:
     end: tuple[int, ...] = field(default=())
     start: tuple[int, ...] | None = None
     suppressed: tuple[int, ...] = ()
+    in_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ def generation_of(signature: Signature, source: Signature, texts: Texts = _UNSAI
         texts.end,
         texts.start if ENCODED in inputs else None,
         texts.suppressed,
+        {(port.name, present_of(port.name)) for port in past} == set(signature.in_place),
     )
 
 

@@ -8,7 +8,7 @@ text, and the tensor attributes of operators other than Constant.)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 INLINE_BELOW = 1024
@@ -47,6 +47,8 @@ class Port:
 class Signature:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    in_place: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    """(input, output) each of a cache that may be one buffer: see `graph.inplace`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from .dtypes import DTYPES
 from .faults import Faults, quote
+from .inplace import in_place
 from .model import Port, Signature
 from .tensors import TensorFault, known_dtype
 from .visit import bodies, graphs
@@ -60,7 +61,7 @@ def signature_of(graph: Any) -> Signature:
     """The main graph's inputs that a caller must give (not its initializers), and its outputs, in order."""
     given = {tensor.name for tensor in graph.initializer}
     inputs = tuple(_port(value) for value in graph.input if value.name not in given)
-    return Signature(inputs, tuple(_port(value) for value in graph.output))
+    return Signature(inputs, tuple(_port(value) for value in graph.output), in_place(graph))
 
 
 def _port(value: Any) -> Port:

@@ -15,7 +15,7 @@ class KvCache:
     """Like keeping a big client-side store small: weights stay, what each token of a text adds to memory shrinks."""
 
     name: ClassVar[str] = "kv_cache"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     tools: ClassVar[tuple[str, ...]] = ("numpy", "onnx")
     max_error: ClassVar[float] = float("inf")
     min_cosine: ClassVar[float] = 0.95

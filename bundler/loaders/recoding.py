@@ -147,6 +147,7 @@ def _recode(edit: Edit, past: str, present: str, codec: Codec) -> None:
         ]
     else:
         made[at].output[list(made[at].output).index(present)] = floats
+        _declare(edit.graph, present, floats)
         made[at + 1 : at + 1] = _cut(edit, past, present, floats, codec)
     set_nodes(edit.graph, made)
     _readers(edit, past, present, codec)
@@ -155,6 +156,13 @@ def _recode(edit: Edit, past: str, present: str, codec: Codec) -> None:
 def _appends(node: Any, past: str) -> bool:
     joins = node.op_type == "Concat" and not node.domain and len(node.input) == 2 and node.input[0] == past
     return joins and attribute(node, "axis", 0) in (2, -2)
+
+
+def _declare(graph: Any, present: str, floats: str) -> None:
+    """`floats` is as long as `present`. onnxruntime-web 1.30 would take it to be as long as the past, and put it into
+    the past's own memory."""
+    port = next(value for value in graph.output if value.name == present)
+    graph.value_info.add(name=floats).type.CopyFrom(port.type)
 
 
 def _cut(edit: Edit, past: str, present: str, floats: str, codec: Codec) -> list[Any]:

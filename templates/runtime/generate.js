@@ -4,6 +4,7 @@
 import { MbundleError, advised, textOf } from "./errors.js";
 import { fitFeeds } from "./feeds.js";
 import { alone } from "./ort.js";
+import { makeRooms } from "./room.js";
 import { choice } from "./sampling.js";
 import { orAbort } from "./scope.js";
 
@@ -54,6 +55,7 @@ export function generative(given, model) {
   if (part) return Object.assign({}, model, { parts: given });
   const writing = "text" in given ? given : { .../** @type {Writing} */ (/** @type {unknown} */ (given)), text: async () => alike(given) };
   const { entry } = given.info;
+  const rooms = "text" in given ? undefined : makeRooms(/** @type {import("./room.js").Holder} */ (given));
   /** @type {Set<Promise<unknown>>} */
   const under = new Set();
   /** @type {Promise<void> | undefined} */
@@ -63,7 +65,10 @@ export function generative(given, model) {
     const { signal } = options ?? {};
     signal?.throwIfAborted();
     if (disposed) throw new MbundleError("disposed", `${entry} has been disposed of.`);
-    const text = write(writing, checked(options, writing.variant));
+    const request = checked(options, writing.variant);
+    const session = rooms?.session(request.prompt.length + request.max_new_tokens);
+    const holder = session ? { ...writing, text: async () => alike({ .../** @type {Parts} */ (given), session }) } : writing;
+    const text = write(holder, request).finally(() => session?.release());
     under.add(text);
     text.catch(() => {}).finally(() => under.delete(text));
     return signal ? orAbort(text, signal) : text;
@@ -71,7 +76,7 @@ export function generative(given, model) {
   return Object.assign({}, model, {
     generation,
     generate: (/** @type {GenerateOptions} */ options) => advised(generate(options), entry),
-    dispose: () => (disposed ??= Promise.allSettled(under).then(() => model.dispose())),
+    dispose: () => (disposed ??= Promise.allSettled(under).then(() => model.dispose()).finally(() => rooms?.free())),
   });
 }
 

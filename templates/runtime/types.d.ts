@@ -154,6 +154,8 @@ export interface Generation {
   readonly start?: readonly number[];
   /** Tokens that are never written. */
   readonly suppressed?: readonly number[];
+  /** Whether past and present may be one buffer, as long as the longest text. */
+  readonly inPlace?: boolean;
 }
 export type Tokens = ArrayLike<number> | ArrayLike<bigint> | readonly (readonly number[])[] | { readonly data: ArrayLike<number> | ArrayLike<bigint> };
 export interface GenerateOptions {
@@ -352,7 +354,7 @@ export interface OrtTensor {
   dispose?(): void;
 }
 export interface OrtSession {
-  run(feeds: Record<string, OrtTensor>, outputs?: readonly string[]): Promise<Record<string, OrtTensor>>;
+  run(feeds: Record<string, OrtTensor>, outputs?: readonly string[] | Record<string, OrtTensor | null>): Promise<Record<string, OrtTensor>>;
   release(): Promise<void>;
 }
 export interface Ort {

@@ -36,13 +36,17 @@ config = define_config(entries={%s}, output=Output(layout=%r), export_python="./
 """
 
 
+def wrapped(folder: Path) -> Path:
+    """`folder`, with a Python that writes down what it was asked to do."""
+    wrapper = folder / "python"
+    wrapper.write_text(f'#!/bin/sh\necho "$2" >>"{folder}/asked"\nexec {shlex.quote(str(PYTHON))} "$@"\n')
+    wrapper.chmod(0o755)
+    return folder
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """With a Python that writes down what it was asked to do."""
-    wrapper = tmp_path / "python"
-    wrapper.write_text(f'#!/bin/sh\necho "$2" >>"{tmp_path}/asked"\nexec {shlex.quote(str(PYTHON))} "$@"\n')
-    wrapper.chmod(0o755)
-    return tmp_path
+    return wrapped(tmp_path)
 
 
 def configure(project: Path, layout: str = "mbundle", **entries: str) -> None:

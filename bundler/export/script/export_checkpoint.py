@@ -26,7 +26,9 @@ DISTRIBUTIONS = (
     "accelerate",
     "huggingface-hub",
     "onnx",
+    "onnx-ir",
     "onnxruntime",
+    "onnxruntime-genai",
     "onnxscript",
     "optimum",
     "optimum-onnx",
@@ -66,13 +68,15 @@ def export(request: Request, pipe: Pipe) -> Any:
     """Model files in the request's folder; what was made, and how far it is from torch."""
     pipe.say(progress="importing torch and transformers")
     import torch
-    from mbundle_export import by_dynamo, by_optimum, tasks
+    from mbundle_export import by_dynamo, by_genai, by_optimum, tasks
 
     torch.manual_seed(0)
     _silence()
     task = tasks.task_of(request)
     if request["exporter"] == "dynamo":
         return by_dynamo.by_dynamo(request, task, pipe, "")
+    if request["exporter"] == "genai":
+        return by_genai.by_genai(request, task, pipe)
     reason = by_optimum.refuses(request, task)
     if not reason:
         return by_optimum.by_optimum(request, task, pipe)

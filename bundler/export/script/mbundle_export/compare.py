@@ -19,16 +19,14 @@ def run_torch(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
 
 def difference(path: str, feeds: dict[str, Any], expected: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     """Output -> its largest error, relative to its largest magnitude, and its cosine similarity."""
-    session = _opened(path)
-    wanted = {port.name for port in session.get_inputs()}
-    outputs = [port.name for port in session.get_outputs()]
-    got = dict(zip(outputs, session.run(outputs, {k: v for k, v in feeds.items() if k in wanted}), strict=True))
+    session = open_onnx(path)
+    got = run_onnx(session, feeds)
     found: dict[str, Any] = {}
     renamed = {names.get(name, name): value for name, value in expected.items()}
-    for name in outputs:
+    for name in got:
         if name not in renamed or renamed[name].dtype.kind != "f":
             continue
-        found[name] = _figures(name, renamed[name], got[name])
+        found[name] = figures(name, renamed[name], got[name])
     return found
 
 
@@ -37,22 +35,20 @@ def in_steps(path: str, feeds: dict[str, Any], tokens: Any, expected: Any) -> di
     `expected`: [batch, n, words]."""
     import numpy as np
 
-    session = _opened(path)
-    outputs = [port.name for port in session.get_outputs()]
-    wanted = {port.name for port in session.get_inputs()}
+    session = open_onnx(path)
     caches = [port for port in session.get_inputs() if port.name.startswith("past_key_values.")]
     batch, count = tokens.shape
     past = {port.name: np.zeros((batch, port.shape[1], 0, port.shape[3]), np.float32) for port in caches}
     rows = []
     for step in range(count):
         given = {**feeds, **past, "decoder_input_ids": tokens[:, step : step + 1]}
-        got = dict(zip(outputs, session.run(outputs, {k: v for k, v in given.items() if k in wanted}), strict=True))
+        got = run_onnx(session, given)
         past = {name: got[name.replace("past_key_values.", "present.")] for name in past}
         rows.append(got["logits"])
-    return {"logits": _figures("logits", expected, np.concatenate(rows, axis=1))}
+    return {"logits": figures("logits", expected, np.concatenate(rows, axis=1))}
 
 
-def _opened(path: str) -> Any:
+def open_onnx(path: str) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -60,7 +56,15 @@ def _opened(path: str) -> Any:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def _figures(name: str, expected: Any, found: Any) -> dict[str, float]:
+def run_onnx(session: Any, feeds: dict[str, Any]) -> dict[str, Any]:
+    """All outputs by name; feeds that the model does not take are left out."""
+    wanted = {port.name for port in session.get_inputs()}
+    outputs = [port.name for port in session.get_outputs()]
+    found = session.run(outputs, {name: value for name, value in feeds.items() if name in wanted})
+    return dict(zip(outputs, found, strict=True))
+
+
+def figures(name: str, expected: Any, found: Any) -> dict[str, float]:
     import numpy as np
 
     left, right = expected.astype(np.float64).ravel(), found.astype(np.float64).ravel()

@@ -14,7 +14,9 @@ class Request(TypedDict):
     """Empty folder for the result."""
     task: str
     exporter: str
-    """"auto", "optimum" or "dynamo"."""
+    """"auto", "optimum", "dynamo" or "genai"."""
+    precision: str
+    """Of genai: "fp32", "fp16" or "int4"."""
 
 
 class Lesson(Request):
