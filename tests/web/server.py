@@ -42,6 +42,9 @@ class Site:
     headers: dict[str, str] = field(default_factory=dict)
     faults: list[tuple[re.Pattern[str], list[int], Fault]] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
+    """In the order in which they ended."""
+    begun: list[str] = field(default_factory=list)
+    """Paths, in the order in which they came."""
     rate: float | None = None
     """Bytes per second and connection, for files of a build."""
     origin: str = ""
@@ -89,6 +92,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.split("?")[0]
+        self.server.site.begun.append(path)
         content = self.server.site.content(path)
         self.sent = 0
         try:
