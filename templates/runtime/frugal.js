@@ -91,14 +91,17 @@ export function joiner() {
 }
 
 /**
- * Before weights are copied: what the fetches have left lies with a collector that sees no hurry (40 of 434 MB). It does
- * its best before it refuses a buffer that cannot be, and frees what it found a moment later, on another thread.
+ * Before weights are copied: what the fetches have left lies with a collector that sees no hurry (60 of 434 MB). It does
+ * its best before it refuses a buffer that cannot be, and frees what it found a moment later, on another thread; twice,
+ * since bodies that are still being stored let go in between.
  * @returns {Promise<void>}
  */
 export async function collectGarbage() {
   letGo();
-  try {
-    new ArrayBuffer(2 ** 33 - 1);
-  } catch {}
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  for (let times = 0; times < 2; times++) {
+    try {
+      new ArrayBuffer(2 ** 33 - 1);
+    } catch {}
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
