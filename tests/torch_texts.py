@@ -1,9 +1,9 @@
-"""Runs in the Python that has torch: what encoder-decoders write, always the likeliest token.
+"""Runs in the Python that has torch: what language models write, always the likeliest token.
 
 python -P torch_texts.py COUNT TEXTS
 
 TEXTS: JSON, {folder of a checkpoint: [tokens of a text, ...]}. Prints the same with the new tokens of each, without
-those that the decoder began with.
+those that it began with.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ def main(count: str, given: str) -> None:
 
 def written(folder: str, count: int, texts: list[list[int]]) -> list[list[int]]:
     import torch
-    from transformers import AutoModelForSeq2SeqLM
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
-    model = AutoModelForSeq2SeqLM.from_pretrained(folder, local_files_only=True, torch_dtype=torch.float32).eval()
+    translates = AutoConfig.from_pretrained(folder, local_files_only=True).is_encoder_decoder
+    kind = AutoModelForSeq2SeqLM if translates else AutoModelForCausalLM
+    model = kind.from_pretrained(folder, local_files_only=True, torch_dtype=torch.float32).eval()
     forced = model.generation_config.forced_bos_token_id is not None
     rules = {"max_new_tokens": count + forced, "do_sample": False, "num_beams": 1}
-    return [model.generate(torch.tensor([text]), **rules)[0].tolist()[1 + forced :] for text in texts]
+    written = [model.generate(torch.tensor([text]), **rules)[0].tolist() for text in texts]
+    return [after[1 + forced if translates else len(text) :] for text, after in zip(texts, written, strict=True)]
 
 
 if __name__ == "__main__":

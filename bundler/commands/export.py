@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..catalogue import problem
+from ..config.checkpoints import EXPORTERS, PRECISIONS
 from ..errors import OutputError, UsageError, printable
 from ..report.progress import Progress
 
 if TYPE_CHECKING:
     from ..config.schema import ExportSpec
     from ..export.ensure import Made
-
-EXPORTERS = ["auto", "optimum", "dynamo", "genai"]
-PRECISIONS = ["fp32", "fp16", "int4"]
 
 
 @click.command()

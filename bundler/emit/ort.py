@@ -26,7 +26,7 @@ BUILDS = {
 _SUPPORTED = re.compile(r"1\.(?:3\d|[4-9]\d)\.")
 
 Builds = Mapping[str, Mapping[str, Any]]
-"""Build -> {"module": file, "wasm": file}, names below assets/, and "ref": {"file", "bytes", "sha256"} of the wasm."""
+"""Build -> {"module": file, "wasm": file}, names below assets/, and "bytes", "sha256" of the wasm."""
 
 
 def package(root: str) -> str:
@@ -71,5 +71,4 @@ def put(transaction: Transaction, root: str, memo: Memo) -> Builds:
 
 
 def _described(module: FileRef, wasm: FileRef) -> Mapping[str, Any]:
-    ref = {"file": wasm.file, "bytes": wasm.nbytes, "sha256": wasm.sha256}
-    return {"module": module.file, "wasm": wasm.file, "ref": ref}
+    return {"module": module.file, "wasm": wasm.file, "bytes": wasm.nbytes, "sha256": wasm.sha256}

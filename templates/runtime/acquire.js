@@ -109,7 +109,7 @@ async function readStored({ blob, target, kept }, onBytes) {
 /** @param {Want} want @param {(have: number) => void} onBytes */
 async function fetchVerified({ blob, url, target, priority, signal }, onBytes) {
   const checked = canHash() ? undefined : (await import("./insecure.js")).downloadChecked;
-  const job = { url, file: blob.file, target, signal, onBytes, kept: await keeps() };
+  const job = { url, file: blob.file, target, signal, onBytes, stored: await keeps() };
   // A second time past the HTTP cache, in case that is where the wrong bytes are.
   for (const reload of [false, true]) {
     const good = await inLane(priority, signal, async () => (checked ? checked({ ...job, reload }, blob.sha256) : void (await download({ ...job, reload }))));

@@ -25,7 +25,7 @@ const SCRATCH = 256 << 10;
  * @property {(bytes: number) => void} onBytes how many bytes of `target` are filled; falls back when a body starts anew
  * @property {string} [integrity]
  * @property {boolean} [reload] past the HTTP cache
- * @property {boolean} [kept] in a store of ours, so that the HTTP cache need not write it too
+ * @property {boolean} [stored] afterwards, in a store of ours, so that the HTTP cache need not write it too
  */
 
 /** @typedef {{have: number, whole: boolean, reload: boolean}} State  bytes that are here; must start anew; past the HTTP cache */
@@ -93,11 +93,11 @@ async function attemptOnce(job, state) {
 }
 
 /** @param {Job} job @param {State} state @param {AbortSignal} signal @returns {RequestInit} */
-const requestOf = ({ integrity, kept }, { have, whole, reload }, signal) => ({
+const requestOf = ({ integrity, stored }, { have, whole, reload }, signal) => ({
   signal,
   ...(have > 0 && !whole && !integrity ? { headers: { Range: `bytes=${have}-` } } : {}),
   ...(integrity ? { integrity } : {}),
-  cache: reload ? "reload" : kept ? "no-store" : "default",
+  cache: reload ? "reload" : stored ? "no-store" : "default",
 });
 
 /**

@@ -49,16 +49,10 @@ const spansOf = ({ path, chunks, tensors }) =>
  */
 export function joiner() {
   const heap = Uint8Array.prototype;
-  /** @type {object | undefined} */
-  let waiting;
-  let own = Object.getOwnPropertyDescriptor(heap, "set");
-  const restore = () => {
-    waiting = undefined;
-    if (own) Object.defineProperty(heap, "set", own);
-    else Reflect.deleteProperty(heap, "set");
-  };
+  /** Gives the heap its own `set` back, while a token waits for it. @type {(() => void) | undefined} */
+  let restore;
   const check = () => {
-    if (!waiting) return;
+    if (!restore) return;
     restore();
     throw new MbundleError("session", "onnxruntime-web reads its external data otherwise than expected.");
   };
@@ -70,14 +64,18 @@ export function joiner() {
   /** @param {import("./view.js").Piece[]} pieces */
   const join = (pieces) => {
     check();
-    own = Object.getOwnPropertyDescriptor(heap, "set");
+    const own = Object.getOwnPropertyDescriptor(heap, "set");
     const { set } = heap;
     const token = new Proxy({}, { get: refuse, has: refuse, ownKeys: refuse, getOwnPropertyDescriptor: refuse, getPrototypeOf: refuse });
-    waiting = token;
+    restore = () => {
+      restore = undefined;
+      if (own) Object.defineProperty(heap, "set", own);
+      else Reflect.deleteProperty(heap, "set");
+    };
     /** @this {Uint8Array} @param {any} source @param {number} [at] */
     const value = function (source, at = 0) {
       if (source !== token) return set.call(this, source, at);
-      restore();
+      restore?.();
       for (const { bytes, free } of pieces) {
         set.call(this, bytes, at);
         at += bytes.length;

@@ -4,7 +4,6 @@
 import { MbundleError, advised, textOf } from "./errors.js";
 import { fitFeeds } from "./feeds.js";
 import { alone } from "./ort.js";
-import { makeRooms } from "./room.js";
 import { choice } from "./sampling.js";
 import { orAbort } from "./scope.js";
 
@@ -55,7 +54,10 @@ export function generative(given, model) {
   if (part) return Object.assign({}, model, { parts: given });
   const writing = "text" in given ? given : { .../** @type {Writing} */ (/** @type {unknown} */ (given)), text: async () => alike(given) };
   const { entry } = given.info;
-  const rooms = "text" in given ? undefined : makeRooms(/** @type {import("./room.js").Holder} */ (given));
+  /** Only some models on some devices have them. @type {Promise<ReturnType<typeof import("./room.js").makeRooms>> | undefined} */
+  let rooms;
+  const roomy = !("text" in given) && generation.inPlace && given.info.device === "webgpu";
+  const findRooms = () => (rooms ??= import("./room.js").then(({ makeRooms }) => makeRooms(/** @type {import("./room.js").Holder} */ (given)), () => undefined));
   /** @type {Set<Promise<unknown>>} */
   const under = new Set();
   /** @type {Promise<void> | undefined} */
@@ -66,17 +68,21 @@ export function generative(given, model) {
     signal?.throwIfAborted();
     if (disposed) throw new MbundleError("disposed", `${entry} has been disposed of.`);
     const request = checked(options, writing.variant);
-    const session = rooms?.session(request.prompt.length + request.max_new_tokens);
-    const holder = session ? { ...writing, text: async () => alike({ .../** @type {Parts} */ (given), session }) } : writing;
-    const text = write(holder, request).finally(() => session?.release());
+    const text = roomy ? writeInRoom(request) : write(writing, request);
     under.add(text);
     text.catch(() => {}).finally(() => under.delete(text));
     return signal ? orAbort(text, signal) : text;
   };
+  const writeInRoom = async (/** @type {ReturnType<typeof checked>} */ request) => {
+    const session = (await findRooms())?.session(request.prompt.length + request.max_new_tokens);
+    if (!session) return write(writing, request);
+    const text = async () => alike({ .../** @type {Parts} */ (given), session });
+    return write({ ...writing, text }, request).finally(() => session.release());
+  };
   return Object.assign({}, model, {
     generation,
     generate: (/** @type {GenerateOptions} */ options) => advised(generate(options), entry),
-    dispose: () => (disposed ??= Promise.allSettled(under).then(() => model.dispose()).finally(() => rooms?.free())),
+    dispose: () => (disposed ??= Promise.allSettled(under).then(() => model.dispose()).finally(async () => (await rooms)?.free())),
   });
 }
 

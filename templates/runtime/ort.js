@@ -61,9 +61,9 @@ function importOrt(build, urls, spec, keep) {
   });
   modules.set(key, module);
   if (!own) return module;
-  const { ref } = own;
+  const { wasm: file, bytes, sha256 } = own;
   return module.then(async (ort) => {
-    if (ref && keep) await import("./kept-ort.js").then(({ fill }) => fill(ort, ref, spec, keep));
+    if (keep && bytes && sha256) await import("./kept-ort.js").then(({ fill }) => fill(ort, { file, bytes, sha256 }, spec, keep));
     return pointed(ort, url ? locate(spec, own.wasm) : own.wasm);
   });
 }

@@ -17,12 +17,12 @@ const BYTES = { float32: 4, float16: 2 };
 const AT_ONCE = 1024;
 const USAGE = 0x80 | 0x08 | 0x04; // STORAGE, COPY_DST, COPY_SRC
 
-/** Rooms for the texts of one session: what a text leaves is the next one's. @param {Holder} holder */
-export function makeRooms({ ort, session, variant: { inputs, generation }, info }) {
+/** Rooms for the texts of one session on WebGPU: what a text leaves is the next one's. @param {Holder} holder */
+export function makeRooms({ ort, session, variant: { inputs, generation } }) {
   const { fromGpuBuffer } = /** @type {any} */ (ort.Tensor);
-  const { cache, dtype, inPlace } = generation;
+  const { cache, dtype } = generation;
   const bytes = BYTES[dtype] ?? 0;
-  if (!inPlace || info.device !== "webgpu" || bytes === 0 || !fromGpuBuffer) return undefined;
+  if (bytes === 0 || !fromGpuBuffer) return undefined;
   const sizes = cache.map(([past]) => {
     const shape = inputs.find(({ name }) => name === past)?.shape;
     return { heads: Number(shape?.[1]), width: Number(shape?.[3]), row: Number(shape?.[3]) * bytes };

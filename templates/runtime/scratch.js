@@ -17,4 +17,5 @@ export function passing(bytes) {
   return copy;
 }
 
+/** Of what it holds; the next call makes room anew. */
 export const letGo = () => void (buffer = new ArrayBuffer(0));

@@ -340,7 +340,7 @@ export interface Spec {
    * The copy of onnxruntime-web in the output folder, as names of files; null: the app's own is used. Without a module it
    * is the app's own too, and `wasm` is the URL where a bundler has put its wasm.
    */
-  readonly ort: Readonly<Record<"wasm" | "jspi" | "webgpu", { readonly module: string | null; readonly wasm: string; readonly ref?: FileRef }>> | null;
+  readonly ort: Readonly<Record<"wasm" | "jspi" | "webgpu", { readonly module: string | null; readonly wasm: string; readonly bytes?: number; readonly sha256?: string }>> | null;
   /** Set by the runtime: threads and workers may be forbidden in a page. */
   readonly canStartWorker?: () => Promise<boolean>;
 }

@@ -51,11 +51,10 @@ def project(tmp_path: Path) -> Path:
 
 
 def greedy(project: Path, prompts: list[list[int]]) -> list[list[int]]:
-    script = ROOT / "tests/torch_greedy.py"
-    arguments = [PYTHON, "-P", script, project / "llama", json.dumps(prompts), str(COUNT)]
-    done = subprocess.run(arguments, check=True, capture_output=True, text=True)
-    texts: list[list[int]] = json.loads(done.stdout)
-    return texts
+    folder = str(project / "llama")
+    command = [PYTHON, "-P", ROOT / "tests/torch_texts.py", str(COUNT), json.dumps({folder: prompts})]
+    texts: dict[str, list[list[int]]] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return texts[folder]
 
 
 def test_from_a_checkpoint_to_a_page_that_writes(project: Path, visit: Callable[..., Any]) -> None:

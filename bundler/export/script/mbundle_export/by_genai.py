@@ -13,7 +13,7 @@ import sys
 import tempfile
 from typing import Any
 
-from .compare import figures, open_onnx, run_onnx, run_torch, worse
+from .compare import empty_past, figures, next_past, open_onnx, run_onnx, run_torch, worse
 from .request import Pipe, Refused, Request
 from .tasks import read_config
 
@@ -99,10 +99,10 @@ def _compared(request: Request, path: str) -> dict[str, Any]:
     for batch, length, more in ((1, 7, 2), (3, 24, 1)):
         ids = torch.randint(model.config.vocab_size, (batch, length + more), generator=random)
         scores = run_torch(model.eval(), {"input_ids": ids})["logits"].numpy()
-        past = _empty(session, batch)
+        past = empty_past(session, batch)
         for begin, end in ((0, length), (length, length + more)):
             got = run_onnx(session, _feeds(ids.numpy(), begin, end) | past)
-            past = {name: got[name.replace("past_key_values", "present")] for name in past}
+            past = next_past(got)
             worse(found, {"logits": figures("logits", scores[:, begin:end], got["logits"])})
     return found
 
@@ -114,11 +114,3 @@ def _feeds(ids: Any, begin: int, end: int) -> dict[str, Any]:
     batch = len(ids)
     places = np.broadcast_to(np.arange(begin, end), (batch, end - begin))
     return {"input_ids": ids[:, begin:end], "attention_mask": np.ones((batch, end), np.int64), "position_ids": places}
-
-
-def _empty(session: Any, batch: int) -> dict[str, Any]:
-    import numpy as np
-
-    kinds = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-    ports = [port for port in session.get_inputs() if port.name.startswith("past_key_values.")]
-    return {port.name: np.zeros((batch, port.shape[1], 0, port.shape[3]), kinds[port.type]) for port in ports}

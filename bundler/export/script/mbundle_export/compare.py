@@ -6,6 +6,8 @@ from typing import Any
 
 from .request import Refused
 
+_PAST = "past_key_values."
+
 
 def run_torch(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
     import copy
@@ -36,16 +38,29 @@ def in_steps(path: str, feeds: dict[str, Any], tokens: Any, expected: Any) -> di
     import numpy as np
 
     session = open_onnx(path)
-    caches = [port for port in session.get_inputs() if port.name.startswith("past_key_values.")]
     batch, count = tokens.shape
-    past = {port.name: np.zeros((batch, port.shape[1], 0, port.shape[3]), np.float32) for port in caches}
+    past = empty_past(session, batch)
     rows = []
     for step in range(count):
         given = {**feeds, **past, "decoder_input_ids": tokens[:, step : step + 1]}
         got = run_onnx(session, given)
-        past = {name: got[name.replace("past_key_values.", "present.")] for name in past}
+        past = next_past(got)
         rows.append(got["logits"])
     return {"logits": figures("logits", expected, np.concatenate(rows, axis=1))}
+
+
+def empty_past(session: Any, batch: int) -> dict[str, Any]:
+    """Of no tokens, by the names of the inputs."""
+    import numpy as np
+
+    kinds = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+    ports = [port for port in session.get_inputs() if port.name.startswith(_PAST)]
+    return {port.name: np.zeros((batch, port.shape[1], 0, port.shape[3]), kinds[port.type]) for port in ports}
+
+
+def next_past(outputs: dict[str, Any]) -> dict[str, Any]:
+    """What came out as present, as what goes in."""
+    return {name.replace("present.", _PAST): value for name, value in outputs.items() if name.startswith("present.")}
 
 
 def open_onnx(path: str) -> Any:
