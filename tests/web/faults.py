@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import socket
+import threading
 
 from .server import Fault, Handler
 
@@ -33,6 +34,20 @@ def cut(handler: Handler, content: bytes) -> None:
     handler.wfile.flush()
     handler.server.stopping.wait(0.2)  # else the reset may overtake the bytes
     handler.connection.shutdown(socket.SHUT_RDWR)
+
+
+def cut_when(read: threading.Event) -> Fault:
+    """As `cut`, but only when the page has read what came: a browser may drop what is on its way."""
+
+    def fault(handler: Handler, content: bytes) -> None:
+        handler.head(200, {"Content-Length": str(len(content))})
+        handler.body(content[: len(content) // 2])
+        handler.close_connection = True
+        handler.wfile.flush()
+        read.wait(60)
+        handler.connection.shutdown(socket.SHUT_RDWR)
+
+    return fault
 
 
 def cut_anywhere(handler: Handler, content: bytes) -> None:
