@@ -1,11 +1,13 @@
 // The stores of this page as one: the device's, as long as it has room, and memory for what `preload` brought in vain.
 
-import { memoryStore, openStore } from "./store.js";
+import { forLarge, openStore } from "./store.js";
 
 /** @typedef {import("./types.d.ts").FileRef} FileRef */
 
-export const overflow = memoryStore();
+/** What `preload` brought in vain, as soon as there is such. @type {typeof import("./memory.js").memory | undefined} */
+let overflow;
 let full = false;
+const LARGE = 64 << 20; // bytes; from here on the private file system is worth its start
 export const BIG = 192 << 20; // bytes; from here on memory counts more than a second
 
 /** Whether what is stored now will be found again. */
@@ -22,7 +24,7 @@ export const isShared = async () => (await openStore()).shared;
  */
 export async function take({ sha256 }, target, onBytes) {
   try {
-    return (await overflow.read(sha256, target, onBytes)) || (await (await openStore()).read(sha256, target, onBytes));
+    return (await overflow?.read(sha256, target, onBytes)) || (await (await openStore()).read(sha256, target, onBytes));
   } catch {
     return false; // a store that fails is a store that has nothing
   }
@@ -52,7 +54,7 @@ export async function put({ sha256 }, bytes, hold, onCopied) {
       leave();
     }
   }
-  if (hold) await overflow.write(sha256, bytes);
+  if (hold) await (overflow = (await import("./memory.js")).memory).write(sha256, bytes);
 }
 
 /** Bytes of copies that are being written; a network faster than the disk must not fill the memory with them. */
@@ -81,7 +83,7 @@ export const note = async (key, text) => (await openStore()).note(key, text).cat
 
 /** @param {FileRef} file */
 export async function holds({ sha256 }) {
-  return (await overflow.has(sha256)) || (await openStore()).has(sha256).catch(() => false);
+  return (await overflow?.has(sha256)) || (await openStore()).has(sha256).catch(() => false);
 }
 
 /**
@@ -89,8 +91,9 @@ export async function holds({ sha256 }) {
  * @param {readonly FileRef[]} files
  */
 export async function reserve(files) {
-  most = sizeOf(files) > BIG ? 24 << 20 : 96 << 20;
-  if (!(await isShared())) return giveUp("this page's origin has no store; one with https has");
+  if (sizeOf(files) > LARGE) await forLarge();
+  most = sizeOf(files) > BIG ? 16 << 20 : 96 << 20;
+  if (!(await isShared())) return giveUp("only an https origin has a store");
   const { quota, usage } = await usageOf();
   if (quota === null || usage === null || sizeOf(files) < quota - usage) return;
   const missing = await Promise.all(files.map(async (file) => !(await holds(file))));

@@ -38,7 +38,7 @@ export async function advised(promise, entry) {
   } catch (error) {
     if (error instanceof MbundleError) {
       error.entry ??= entry;
-      error.fix ||= await import("./advice.js").then(({ FIXES }) => FIXES[error.code], () => "Try again when the network is there.");
+      error.fix ||= await import("./advice.js").then(({ FIXES }) => FIXES[error.code], () => "Try again online.");
       error.message = `${error.what} ${error.fix} [${error.code}]`;
     }
     throw error;

@@ -4,6 +4,7 @@
 import { allocate, readsOf } from "./assemble.js";
 import { MbundleError } from "./errors.js";
 import { letGo } from "./scratch.js";
+import { openStore } from "./store.js";
 import { lazyView, release } from "./view.js";
 
 /** Weights that onnxruntime packs anew are twice in its heap for a while, and that room is never given back (435 MB, second visit: peak 577 against 699 MB). */
@@ -95,6 +96,7 @@ export function joiner() {
  * @returns {Promise<void>}
  */
 export async function collectGarbage() {
+  if ((await openStore()).files) await import("./keeper.js").then(({ rest }) => rest());
   letGo();
   for (let times = 0; times < 2; times++) {
     try {

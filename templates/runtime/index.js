@@ -2,9 +2,11 @@
 // itself: a bundler would go round in a circle, and Vite's cannot make a worker of what imports a module later in vain. What few pages need is imported when it is asked for.
 
 import { makeApp, makeEntry } from "./api.js";
+import { hooks } from "./store.js";
 
 export { MbundleError, setBase } from "./api.js";
 
+hooks.openWorker = async () => (await import("./worker-check.js")).openWorker();
 const ahead = () => import("./ahead.js");
 const upkeep = () => import("./upkeep.js");
 export const cacheInfo = async () => (await upkeep()).cacheInfo();

@@ -10,11 +10,16 @@ let buffer = new ArrayBuffer(0);
  * @returns {Uint8Array<ArrayBuffer>} the same bytes, until the next call
  */
 export function passing(bytes) {
-  if (bytes.length > MOST) return bytes;
-  if (buffer.byteLength < bytes.length) buffer = new ArrayBuffer(bytes.length);
-  const copy = new Uint8Array(buffer, 0, bytes.length);
-  copy.set(bytes);
-  return copy;
+  const copy = scratch(bytes.length);
+  copy?.set(bytes);
+  return copy ?? bytes;
+}
+
+/** @param {number} length @returns {Uint8Array<ArrayBuffer> | undefined} to be filled and read before anyone else asks */
+export function scratch(length) {
+  if (length > MOST) return undefined;
+  if (buffer.byteLength < length) buffer = new ArrayBuffer(length);
+  return new Uint8Array(buffer, 0, length);
 }
 
 /** Of what it holds; the next call makes room anew. */

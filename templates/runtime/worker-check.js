@@ -1,37 +1,9 @@
-// Whether this page may start a worker at all. A policy (CSP worker-src, Trusted Types) says no by an error event, by
-// an exception, or by silence.
+// The worker of this page, and whether it may start one at all.
 
-const ANSWER_MS = 10_000;
+import { answering } from "./answering.js";
 
-/** @returns {Worker} */
-const startWorker = () => new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "mbundle" });
-
-/** @returns {Promise<Worker | undefined>} one that has answered */
-export function openWorker() {
-  return new Promise((resolve) => {
-    let worker;
-    try {
-      worker = startWorker();
-    } catch {
-      return resolve(undefined);
-    }
-    const given = worker;
-    /** @param {Worker | undefined} answer */
-    const end = (answer) => {
-      clearTimeout(timer);
-      given.onmessage = given.onerror = null;
-      if (!answer) given.terminate();
-      resolve(answer);
-    };
-    const timer = setTimeout(end, ANSWER_MS, undefined);
-    given.onmessage = () => end(given);
-    given.onerror = (event) => {
-      event.preventDefault();
-      end(undefined);
-    };
-    given.postMessage({ call: "hello" });
-  });
-}
+/** @returns {Promise<Worker | undefined>} */
+export const openWorker = () => answering(() => new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "mbundle" }));
 
 /** @returns {Promise<boolean>} */
 export async function canStartWorker() {

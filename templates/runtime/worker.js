@@ -1,19 +1,27 @@
 // The other side of remote.js: loads and runs models for a page.
 
 import { stored } from "./acquire.js";
+import { answering } from "./answering.js";
 import { loadEntry } from "./load.js";
 import { setBase } from "./place.js";
+import { hooks } from "./store.js";
 
 /** @type {Map<number, Promise<import("./types.d.ts").Model>>} by the id of the call that loaded it */
 const models = new Map();
 /** What can be aborted, by its call; of a load also after it: stages may be under way. @type {Map<number, AbortController>} */
 const running = new Map();
 const scope = /** @type {any} */ (globalThis);
+// By its own address: a bundler that is told the file would put a worker into itself.
+hooks.openWorker = () => answering(() => new Worker(location.href, { type: "module", name: "mbundle-files" }));
 
 /** @type {Record<string, (id: number, message: any) => unknown>} */
 const CALLS = {
   hello: () => true,
   rest: stored,
+  async keep(_, { sha256, bytes }) {
+    await (await import("./opfs.js")).keep(sha256, bytes);
+    return { bytes: { data: bytes } };
+  },
   load: async (id, { spec, options, base }) => {
     setBase(base);
     const onProgress = options.progress ? (/** @type {any} */ progress) => scope.postMessage({ id, progress }) : undefined;
@@ -52,7 +60,7 @@ scope.onmessage = async (/** @type {MessageEvent} */ { data: message }) => {
   if (message.call === "abort") return running.get(message.id)?.abort(message.reason);
   try {
     const value = /** @type {any} */ (await CALLS[message.call]?.(message.id, message));
-    scope.postMessage({ id: message.id, value }, message.call === "run" ? buffersOf(value) : []);
+    scope.postMessage({ id: message.id, value }, ["run", "keep"].includes(message.call) ? buffersOf(value) : []);
   } catch (error) {
     models.delete(message.id);
     running.delete(message.id);

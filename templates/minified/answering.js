@@ -1,0 +1,1 @@
+export function answering(e){return new Promise(o=>{let r;try{r=e()}catch{return o(void 0)}const t=r,n=e=>{clearTimeout(s),t.onmessage=t.onerror=null,e||t.terminate(),o(e)},s=setTimeout(n,1e4,void 0);t.onmessage=()=>n(t),t.onerror=e=>{e.preventDefault(),n(void 0)},t.postMessage({call:"hello"})})}
