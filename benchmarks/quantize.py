@@ -14,7 +14,10 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from compileall import compile_dir
 from pathlib import Path
+
+import bundler
 
 from .build import MB, Figure, make, ratio, warm_cache
 from .processes import peak, python, wall
@@ -79,6 +82,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--work", help="folder to work in")
     arguments = parser.parse_args()
+    compile_dir(Path(bundler.__file__).parent, quiet=1)  # as pip does, and did for the stock tools
     held = True
     for kind in arguments.models or MODELS:
         work = Path(tempfile.mkdtemp(dir=arguments.work, prefix="mbundle-bench-"))

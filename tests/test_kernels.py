@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -165,3 +166,30 @@ def test_tiles_cover_a_matrix_once(rows: int, cols: int, step: int, width: int) 
         assert tile.left % width == 0
         assert np.prod(tile.shape) <= TILE + width * step
     assert (seen == 1).all()
+
+
+def test_an_error_in_one_tile_ends_the_others_and_is_told(workers: Workers) -> None:
+    begun = []
+
+    def work(item: int) -> int:
+        begun.append(item)
+        if item == 3:
+            raise ValueError("tile 3")
+        return item
+
+    assert workers.run(work, (item for item in range(3))) == [0, 1, 2]
+    with pytest.raises(ValueError, match="tile 3"):
+        workers.run(work, range(100_000))
+    assert len(begun) < 100_000
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors")
+def test_files_are_opened_once_a_thread_and_closed_when_the_work_is_done(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    source = matrix(tmp_path, RNG(0).standard_normal((8 * TILE // 512, 512)).astype(np.float32))
+    with Workers() as workers:
+        out = Output(str(tmp_path)).reserve((source.rows, source.cols), np.int8)
+        integers.quantize(source, np.ones((1, 1)), np.zeros((1, 1)), Integers(signed=True), out, workers)
+        assert len(os.listdir("/proc/self/fd")) <= before + 2 * 2
+    del workers
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -113,11 +113,14 @@ def test_reasons_to_leave_a_model_as_it_is(bench: Bench) -> None:
 
 
 CONFIG = """
+from pathlib import Path
+
 import numpy as np
 from bundler import Entry, define_config
 from bundler.loaders import quantize_static
 
 def samples():
+    assert Path("model.onnx").exists()  # its paths are the config's
     for seed in range(COUNT):
         yield np.random.default_rng(seed).standard_normal((1, 3, 32, 32), dtype=np.float32)
 

@@ -146,9 +146,11 @@ def _time_limit(seconds: float) -> Iterator[None]:
 def evaluate_function(config_file: str, where: str, mode: Mode = "production", command: str = "build") -> Any:
     """The live function (of an object, its `apply`) that `LoaderSpec.where` names, by running the config here.
 
-    For processes that are already set apart for a loader. Raises ConfigError when the config no longer has it.
+    For processes that are already set apart for a loader: the function's relative paths are the config's, also after
+    this returns. Raises ConfigError when the config no longer has it.
     """
     root = os.path.dirname(config_file)
+    os.chdir(root)
     evaluation = Evaluation(config_file, ConfigEnv(command, mode, root))
     steps = own_steps(evaluation.declared().entries)
     if where not in steps:

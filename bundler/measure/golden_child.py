@@ -57,7 +57,6 @@ def _given(
     if golden is None:
         return "", "generated"
     if golden.inputs_where:
-        os.chdir(os.path.dirname(config_file))  # where the config itself runs: its paths are relative to that
         return evaluate_function(config_file, golden.inputs_where, mode), "function"
     if golden.inputs:
         return golden.inputs, "folder"

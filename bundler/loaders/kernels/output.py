@@ -35,17 +35,14 @@ class Area:
             self._array = self._mapped()
         return self._array
 
-    def write(self, tile: Tile, values: Array) -> None:
+    def write(self, tile: Tile, values: Array, buffers: Buffers) -> None:
         """Stores a tile that is as wide as its matrix: one system call, where mapped pages would fault one by one."""
-        file = os.open(self.region.path, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            view = memoryview(values.reshape(-1).view(np.uint8).data)
-            at = self.region.offset + tile.top * self.shape[-1] * values.itemsize
-            while view:
-                count = os.pwrite(file, view, at)
-                view, at = view[count:], at + count
-        finally:
-            os.close(file)
+        file = buffers.file(self.region.path, os.O_WRONLY)
+        view = memoryview(values.reshape(-1).view(np.uint8).data)
+        at = self.region.offset + tile.top * self.shape[-1] * values.itemsize
+        while view:
+            count = os.pwrite(file, view, at)
+            view, at = view[count:], at + count
 
     def _mapped(self) -> Array:
         start, length = self.region.offset, self.region.length
@@ -66,7 +63,7 @@ def store(out: Area | Array, tile: Tile, values: Array, buffers: Buffers) -> Non
     if isinstance(out, Area) and tile.right - tile.left == out.shape[-1]:
         stored = buffers.get("store", values.shape, out.dtype)
         np.copyto(stored, values, casting="unsafe")
-        out.write(tile, stored)
+        out.write(tile, stored, buffers)
     else:
         array = out.array if isinstance(out, Area) else out
         np.copyto(array[tile.place], values, casting="unsafe")
