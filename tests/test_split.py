@@ -92,7 +92,7 @@ def test_each_stage_has_its_own_files_and_what_the_if_captures(tmp_path: Path, w
 
 def test_variants_are_cut_for_themselves_and_a_second_build_cuts_nothing(tmp_path: Path, within: Within) -> None:
     variants = "variants={'fits': [split(max_bytes='900 KB')], 'two': [split(stages=2)], 'plain': []}"
-    root = project(tmp_path, "simplify(), split(max_bytes='400 KB')", variants)
+    root = project(tmp_path, "simplify(), split(by='auto', max_bytes='400 KB')", variants)
     first = within(root, "build", "--json").ok().json
     count = {one["name"]: len(one.get("stages", ())) for one in dist.variants(dist.check(root / "dist"))}
     assert count == {"fits": 0, "two": 2, "plain": 2}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 import subprocess
@@ -16,7 +17,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import BrowserContext, Page
 
-from fixtures import minilm, real_models
+from bundler.emit.manifest import read_manifest
+from bundler.measure.assemble import assemble
+from fixtures import decoder, minilm, real_models
+from fixtures.decoder.native import Native
 
 from .conftest import IMPORTS, ORT, ROOT
 from .plugins import environment
@@ -159,3 +163,29 @@ def natively(text: str) -> np.ndarray:
     mean = session.run(None, feeds)[0][0].mean(0)
     made: np.ndarray = mean / np.linalg.norm(mean)
     return made
+
+
+def test_language_model(tmp_path: Path, context: BrowserContext) -> None:
+    decoder.folder()
+    written("language-model", tmp_path)
+    script = """async ([prompt, count]) => {
+      const { write } = await import("/write.js");
+      const seen = [];
+      const text = await write(prompt, (text) => seen.push(text), { max_new_tokens: count });
+      return { text, seen };
+    }"""
+    prompt, count = "The function returns", 24
+    with serving(site_of(tmp_path)) as site:
+        found: Any = opened(site, context).evaluate(script, [prompt, count])
+    assert found["text"] == found["seen"][-1] == continued(tmp_path, prompt, count)
+    assert len(found["seen"]) == count
+    assert all(later.startswith(text.rstrip("\ufffd")) for text, later in itertools.pairwise(found["seen"]))
+
+
+def continued(folder: Path, prompt: str, count: int) -> str:
+    """By the emitted files, in native onnxruntime."""
+    words: Any = pytest.importorskip("tokenizers").Tokenizer.from_file(str(decoder.folder() / "tokenizer.json"))
+    emitted = read_manifest(str(folder / "dist")).entries["writer"].variants[0]
+    native = Native(assemble(str(folder / "dist"), emitted, str(folder / "native")))
+    text: str = words.decode(native.greedy(words.encode(prompt).ids, count))
+    return text
