@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -379,6 +380,8 @@ def test_a_build_with_each(tmp_path: Path) -> None:
         "fp16": 0.5,
     }
     assert all(one["measured"]["cosine"] > 0.97 for one in variants)
+    assert len(re.findall(r" cosine (?:0\.9|1\b)", done.stderr)) == len(variants)
+    assert "18 → 55 nodes, cosine" in done.stderr
 
 
 def _environ() -> dict[str, str]:

@@ -100,7 +100,8 @@ LOADERS: dict[str, Diagnostic] = {
     "MB324": Diagnostic(
         "a step changes the outputs too much",
         "The result is compared with the source after every step, on the golden inputs or on generated ones.",
-        'Raise the entry\'s max_error if that is fine, leave the step out, or set on_regression="rollback".',
+        "Raise the entry's max_error, or lower the at_least of its golden set, if that is fine; "
+        'else leave the step out, or set on_regression="rollback".',
     ),
     "MB325": Diagnostic(
         "the golden metric fails",

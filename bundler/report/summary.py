@@ -63,8 +63,18 @@ def _step(step: Row, style: Style) -> Iterator[str]:
     bad = step["status"] in ("rolled back", "skipped")
     text = f"    {shorten(step['step'], 16):<16} {sizes}   {'  '.join(tail)}"
     yield f"{text}  {style.yellow(step['status'])}" if bad else text
-    if step.get("note"):
-        yield from map(style.yellow if bad else style.dim, _wrapped(step["note"], 6))
+    said = "; ".join(filter(None, ["" if bad else _changed(step), step.get("note")]))
+    if said:
+        yield from map(style.yellow if bad else style.dim, _wrapped(said, 6))
+
+
+def _changed(step: Row) -> str:
+    """The rest of what was measured; the golden metric says more than the cosine, where there is one."""
+    nodes = [step.get("nodesBefore"), step.get("nodesAfter")]
+    told = [f"{nodes[0]} → {nodes[1]} nodes"] if nodes[0] != nodes[1] else []
+    if step.get("metric") is None and step.get("cosine") is not None:
+        told.append(f"cosine {step['cosine']:.4g}")
+    return ", ".join(told)
 
 
 def _wrapped(note: str, indent: int) -> list[str]:
