@@ -15,7 +15,6 @@ import numpy as np
 import onnx
 import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
-from onnxruntime import InferenceSession
 
 from bundler.graph.gates import check
 from bundler.graph.model import Model
@@ -29,6 +28,7 @@ from fixtures import models
 from fixtures.models import make, noise, port, tensor
 
 from .graph_helpers import read
+from .processor import saturates
 
 Array = np.ndarray[Any, Any]
 INT64 = TensorProto.INT64
@@ -128,17 +128,6 @@ SAMPLES: dict[str, tuple[Callable[[], ModelProto], dict[str, Array]]] = {
 }
 STOCK = ("mlp", "gemm", "gemm transposed", "conv", "conv without bias", "lstm", "one-way lstm", "embedding")
 """What onnxruntime's quantizer can do as it is."""
-
-
-def saturates() -> bool:
-    """Whether int8 products overflow: onnxruntime's kernels for AVX2 without VNNI add two of them in 16 bits."""
-    node = helper.make_node("MatMulInteger", ["x", "w"], ["y"])
-    ports = [port("x", [16, 2], TensorProto.UINT8)], [port("y", [16, 16], TensorProto.INT32)]
-    proto = make([node], *ports, [tensor("w", np.full((2, 16), 127, np.int8))])
-    session = InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-    return bool(session.run(None, {"x": np.full((16, 2), 255, np.uint8)})[0][0, 0] != 2 * 255 * 127)
-
-
 SEVEN_BITS = saturates()
 """What docs/loaders.md says to use where they do."""
 LOADERS = {

@@ -10,6 +10,7 @@ from playwright.sync_api import Page
 
 from fixtures.real_models import path
 
+from ..processor import saturates
 from .conftest import value
 
 RNG = np.random.default_rng
@@ -31,7 +32,8 @@ MODELS: dict[str, tuple[float, dict[str, Any]]] = {
     "ppocr-rec": (1e-4, {"x": float32(1, 3, 48, 96)}),
     # int8: kernels of wasm and native round differently
     "smart-turn": (5e-2, {"input_features": float32(1, 80, 800)}),
-    "voicefilter": (1e-1, {}),
+    # where native int8 products overflow, wasm's are the right ones
+    "voicefilter": (3e-1 if saturates() else 1e-1, {}),
 }
 
 
