@@ -5,10 +5,12 @@ The checks here are native; `tests/web/test_golden.py` has the browser's.
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
 from bundler.cli import VERBS
@@ -154,7 +156,7 @@ def test_icons_the_stock_recipe_fails_where_8_bit_weights_pass(tmp_path: Path) -
     bar = ("{top10_overlap: 0.95,", "{top10_overlap: None,")
     project = example("icon-search", tmp_path / "app")
     config = project / "model.config.py"
-    config.write_text(icons.told(config.read_text()))
+    config.write_text(icons.without("small", icons.told(config.read_text())))
     edit(project, stock, names, (f"metrics={bar[0]}", f"metrics={bar[1]}"))
     run(project, "build", timeout=1800).ok()
     run(project, "golden", "record", timeout=1200).ok()
@@ -174,3 +176,12 @@ def test_icons_the_stock_recipe_fails_where_8_bit_weights_pass(tmp_path: Path) -
     run(project, "build", timeout=1800).ok()
     assert checked(project)[0] == 0
     assert verdicts(project, 0) == {"size": "ok", "first_load": "ok", "accuracy": "ok", "hit_rate": "ok"}
+
+
+def test_the_recipe_that_was_found_for_icons_names_weights_of_the_checkpoint() -> None:
+    """Exports have the same names (tests/web/test_export_torch.py); what it comes to is judged by each build."""
+    weights = {one.name for one in onnx.load(minilm.model()).graph.initializer}
+    text = (ROOT / "examples/icon-search/model.config.py").read_text()
+    named = re.findall(r'"((?:embeddings|encoder)\.[\w.]+)"', text)
+    assert len(named) == len(set(named)) == 38
+    assert set(named) <= weights

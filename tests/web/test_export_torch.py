@@ -107,9 +107,11 @@ def test_minilm_from_checkpoint_to_page(project: Path, visit: Callable[..., Any]
 
     assert run(project, "build", "--json").ok().json["fresh"]
     assert asked(project) == []
-    configure(project, icons='source="./minilm", variants={"w8": [quantize_weights(bits=8)]}')
+    by_name = 'quantize_weights(bits=8, tensors=["encoder.layer.5.attention.self.query.weight"])'
+    configure(project, icons=f'source="./minilm", variants={{"w8": [{by_name}, quantize_weights(bits=8)]}}')
     again = run(project, "build", "--json", timeout=300).ok().json
     assert again["entries"][0]["export"]["cached"]
+    assert [step["status"] for step in again["entries"][0]["variants"][0]["steps"]] == ["ok", "ok"]
     assert asked(project) == ["probe"]
     assert {asset["name"] for asset in dist.manifest(project / "dist")["entries"]["icons"]["assets"]} == {
         "config.json",

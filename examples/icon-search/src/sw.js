@@ -48,8 +48,8 @@ async function keep() {
   const wanted = new Set([SCOPE.href, new URL("icon.svg", SCOPE).href, ...[...FILES].map((name) => new URL(name, SCOPE).href)]);
   const kept = new Set((await cache.keys()).map(({ url }) => url));
   for (const url of kept) if (!wanted.has(url)) await cache.delete(url);
-  // Of onnxruntime's builds only the one that this browser has used, which came through here.
-  const missing = [...wanted].filter((url) => !kept.has(url) && !url.endsWith(".wasm"));
+  // Of onnxruntime's builds, and of the vectors, only those that this browser has used, which came through here.
+  const missing = [...wanted].filter((url) => !kept.has(url) && !/\.(wasm|bin)$/.test(url));
   await Promise.all(missing.map(async (url) => {
     const answer = await fetch(url);
     if (answer.ok) await cache.put(url, answer);

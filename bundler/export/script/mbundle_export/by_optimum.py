@@ -7,6 +7,7 @@ from typing import Any
 
 from . import join
 from .compare import difference, in_steps, run_torch, worse
+from .naming import name_weights
 from .request import Pipe, Refused, Request
 from .tasks import read_config
 
@@ -57,6 +58,7 @@ def by_optimum(request: Request, task: str, pipe: Pipe) -> dict[str, Any]:
         found["apart"], found["compared"] = _joined(config, model, out, pipe)
     parts = sorted(name for name in os.listdir(out) if name.endswith(".onnx"))
     if len(parts) == 1:
+        name_weights(os.path.join(out, parts[0]))
         pipe.say(progress="comparing with torch")
         found["compared"] = _compared_by(config, model, os.path.join(out, parts[0]))
     return {"parts": parts, **found}

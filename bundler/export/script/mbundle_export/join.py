@@ -64,10 +64,10 @@ def _link(encoder: Any, first: Any, later: Any) -> None:
     made, taken = _cross(first.output), _cross(later.input)
     if not made or not set(made.values()).issuperset(taken.values()):
         raise Unjoinable("the decoder does not give out all that it keeps of the encoder's result")
-    _rename(first, {**common, **made})
+    rename(first, {**common, **made})
     _only(first, set(taken.values()), {value.name for value in encoder.input} | {hidden})
     own = {value.name: _OWN.sub(r"\1.\2.\3", value.name) for value in (*later.input, *later.output)}
-    _rename(later, {**own, **common, **taken})
+    rename(later, {**own, **common, **taken})
 
 
 def _cross(values: Any) -> dict[str, str]:
@@ -82,7 +82,7 @@ def _apart(graph: Any, others: Sequence[Any], prefix: str) -> None:
         name for other in others for name in (*_inner(other), *(port.name for port in (*other.input, *other.output)))
     }
     ports = {value.name for value in (*graph.input, *graph.output)}
-    _rename(graph, {name: f"{prefix}:{name}" for name in _inner(graph) if name in taken and name not in ports})
+    rename(graph, {name: f"{prefix}:{name}" for name in _inner(graph) if name in taken and name not in ports})
     named = {node.name for other in others for node in other.node}
     for node in graph.node:
         node.name = f"{prefix}:{node.name}" if node.name in named else node.name
@@ -95,7 +95,8 @@ def _inner(graph: Any) -> Iterator[str]:
     yield from (tensor.name for tensor in graph.initializer)
 
 
-def _rename(graph: Any, names: dict[str, str]) -> None:
+def rename(graph: Any, names: dict[str, str]) -> None:
+    """Values and weights, in place; in the bodies of an If or a Loop, too."""
     for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
         value.name = names.get(value.name, value.name)
     for node in graph.node:
@@ -103,7 +104,7 @@ def _rename(graph: Any, names: dict[str, str]) -> None:
             side[:] = [names.get(name, name) for name in side]
         for attribute in node.attribute:
             for inner in (attribute.g, *attribute.graphs):
-                _rename(inner, names)
+                rename(inner, names)
 
 
 def _only(graph: Any, wanted: set[str], given: set[str]) -> None:
@@ -186,7 +187,7 @@ def _whole(encoder: Any, first: Any, later: Any) -> Any:
     graph = onnx.GraphProto(name="encoder-decoder")
     known: dict[bytes, str] = {}
     for part in (encoder.graph, first.graph, later.graph):
-        _rename(part, _twins(part, known))
+        rename(part, _twins(part, known))
         held = {tensor.name for tensor in graph.initializer}
         graph.initializer.extend(tensor for tensor in part.initializer if tensor.name not in held)
         graph.node.extend(part.node)
