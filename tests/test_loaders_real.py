@@ -13,6 +13,8 @@ from bundler.loaders.chain import ChainResult, Workshop, run_chain
 from bundler.loaders.regression import SLACK
 from fixtures import real_models
 
+from .processor import saturates
+
 pytestmark = pytest.mark.models
 
 SIMPLIFY = LoaderSpec("simplify", (("skip", ()),))
@@ -73,4 +75,5 @@ def test_every_real_model_is_fused_or_has_a_reason(name: str, tmp_path: Path) ->
     assert record.nodes_after < record.nodes_before
     assert record.bytes_after < record.bytes_before + SLACK
     assert record.max_error is not None
-    assert record.max_error < (2e-3 if name == "smart-turn" else 1e-5)
+    rounding = 1e-2 if saturates() else 2e-3  # it is int8, and other nodes are next to one another
+    assert record.max_error < (rounding if name == "smart-turn" else 1e-5)
