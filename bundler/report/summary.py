@@ -57,7 +57,7 @@ def _step(step: Row, style: Style) -> Iterator[str]:
     sizes = f"{size(step['bytesBefore']):>10} → {size(step['bytesAfter']):>9}"
     tail = [duration(step["seconds"]) if step["status"] != "cached" else "cached"]
     if step.get("maxError") is not None:
-        tail.append(f"error {step['maxError']:.1e}")
+        tail.append(f"error {step['maxError']:.1e}" if step["maxError"] else "error 0")
     if step.get("metric") is not None:
         tail.append(f"metric {step['metric']:.4g}")
     bad = step["status"] in ("rolled back", "skipped")
