@@ -117,10 +117,12 @@ class Project:
 def test_a_build_broken_off_leaves_the_old_or_the_new_and_a_right_cache(tmp_path: Path, cold: bool) -> None:
     project = Project(tmp_path, cold)
     chosen = crash.chosen(project.points)
+    if len(chosen) < len(project.points):  # two thirds of the sample: a point is two builds, some 2.5 s
+        chosen = [point for index, point in enumerate(chosen) if index % 3]
     missed = []
     for outcome in crash.sweep(project.command, chosen, project.reset, project.log, **project.how):
         project.check(outcome)
         missed += [] if outcome.met else [str(outcome.point)]
     # Threads of a build take turns as the machine pleases, so that a few numbered calls do not come again.
     assert len(missed) <= len(chosen) // 10, missed
-    assert len(chosen) - len(missed) >= (130 if cold else 60)
+    assert len(chosen) - len(missed) >= (85 if cold else 40)

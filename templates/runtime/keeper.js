@@ -6,6 +6,7 @@ import { hooks } from "./store.js";
 
 const IDLE_MS = 500;
 const REST_MS = 2_000;
+const LONGEST_MS = 60_000; // a worker that does not answer must not keep loads waiting for room
 
 /** @typedef {{resolve: (value: boolean) => void, reject: (error: unknown) => void}} Call */
 
@@ -25,17 +26,21 @@ let last = 0;
  */
 export async function keep(sha256, bytes, onCopied) {
   clearTimeout(idle);
-  const worker = await (office ??= open());
-  if (!worker) return false;
   const id = ++last;
-  const written = new Promise((resolve, reject) => calls.set(id, { resolve, reject }));
+  /** @type {Promise<boolean>} */
+  const written = new Promise((resolve, reject) => calls.set(id, { resolve, reject })); // from here on nobody ends the worker
+  written.catch(() => {}); // whoever asked hears of it below
+  const worker = await (office ??= open());
+  if (!worker) return !calls.delete(id);
+  if (!calls.has(id)) return written; // it has just ended
   const at = spare.findIndex(({ byteLength }) => byteLength >= bytes.length);
   const buffer = at < 0 ? new ArrayBuffer(bytes.length) : /** @type {ArrayBuffer} */ (spare.splice(at, 1)[0]);
   const copy = new Uint8Array(buffer, 0, bytes.length);
   copy.set(bytes);
   onCopied?.();
   worker.postMessage({ call: "keep", id, sha256, bytes: copy }, [buffer]);
-  return written;
+  const timer = setTimeout(close, LONGEST_MS, worker);
+  return written.finally(() => clearTimeout(timer));
 }
 
 /** @returns {Promise<Worker | undefined>} */
@@ -70,6 +75,6 @@ function close(worker) {
 /** Before memory is short: all is written, and nothing is left of the worker. */
 export async function rest() {
   await within(REST_MS, stored());
-  const worker = calls.size === 0 && (await office);
-  if (worker) close(worker);
+  const worker = await office;
+  if (worker && calls.size === 0) close(worker);
 }

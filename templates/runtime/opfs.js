@@ -23,13 +23,14 @@ export async function withFiles(store) {
     read: async (sha256, target, onBytes) => (await readFile(folder, sha256, target, onBytes)) || store.read(sha256, target, onBytes),
     has: async (sha256) => (await find(folder, sha256)) !== undefined || store.has(sha256),
     async write(sha256, bytes, onCopied) {
+      let copied = false;
       try {
-        if (!broken && bytes.length > SMALL && (await (await import("./keeper.js")).keep(sha256, bytes, onCopied))) return;
+        if (!broken && bytes.length > SMALL && (await (await import("./keeper.js")).keep(sha256, bytes, () => ((copied = true), onCopied?.())))) return;
       } catch (error) {
         if (/** @type {Error} */ (error).name === "QuotaExceededError") throw error;
         broken = true;
       }
-      await store.write(sha256, bytes, onCopied);
+      if (!copied) await store.write(sha256, bytes, onCopied); // else they have been given back: another visit stores them
     },
     async remove(sha256) {
       await folder.removeEntry(sha256).catch(() => {}); // not there, or another tab is reading it
