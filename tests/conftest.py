@@ -23,6 +23,15 @@ settings.register_profile("same", derandomize=not os.environ.get("MBUNDLE_EXPLOR
 settings.load_profile("same")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for browsers, servers and other processes gets a second try, and pytest says so ("R"): of 2,450 tests
+    on two busy cores one or two lose a race, others each time. All else gets one try.
+    """
+    for item in items:
+        if any(item.get_closest_marker(name) for name in ("browser", "slow")):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @pytest.fixture
 def within(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Within]:
     """The command line in this process: spares the start of Python where hundreds of cases are tried."""

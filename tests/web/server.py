@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -53,6 +54,10 @@ class Site:
         self.faults.append((re.compile(pattern), [times], fault))
 
     def asked(self, pattern: str) -> list[Request]:
+        """A thread notes its answer a moment after the page has read the last of it."""
+        end = time.monotonic() + 0.5
+        while len(self.requests) < len(self.begun) and time.monotonic() < end:
+            time.sleep(0.01)
         return [request for request in self.requests if re.search(pattern, request.path)]
 
     def content(self, path: str) -> bytes | None:

@@ -117,8 +117,9 @@ def test_an_abort_at_any_moment_keeps_what_was_verified(tmp_path: Path, site: Si
       return {{ error, kept, info: it.info }};
     """
     seen = []
-    for name in names[1:]:
-        argument = {"name": name, "after": spread.randrange(120), "sizes": sizes[name]}
+    for number, name in enumerate(names[1:]):
+        after = spread.randrange((120, 240, 480)[number % 3])  # machines differ in how far a load gets
+        argument = {"name": name, "after": after, "sizes": sizes[name]}
         got = value(page, script, argument)
         assert got["error"] in (None, "TimeoutError")
         assert got["info"]["fromCache"] >= got["kept"]
