@@ -20,8 +20,8 @@ from .cli import Ran, command, configure, environment, leftovers, run, tree
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not crash.available(), reason="needs strace")]
 
 REMOVALS = ("unlink", "unlinkat", "rmdir")
-OUTPUT = ("MB405", "MB409", "MB309")
-"""What a build says that could not write its output, or nothing to work with."""
+OUTPUT = ("MB405", "MB409", "MB309", "MB196")
+"""What a build says that could not write its output, or nothing to work with, or could not say that on stdout."""
 ENTRIES = "'tied': Entry(source='tied.onnx', use=[simplify()]), 'plain{0}': Entry(source='plain{0}.onnx')"
 
 
@@ -117,12 +117,12 @@ class Project:
 def test_a_build_broken_off_leaves_the_old_or_the_new_and_a_right_cache(tmp_path: Path, cold: bool) -> None:
     project = Project(tmp_path, cold)
     chosen = crash.chosen(project.points)
-    if len(chosen) < len(project.points):  # two thirds of the sample: a point is two builds, some 2.5 s
-        chosen = [point for index, point in enumerate(chosen) if index % 3]
+    if len(chosen) < len(project.points):  # a third of the sample: a point is two builds, 2 to 5 s
+        chosen = chosen[::3]
     missed = []
     for outcome in crash.sweep(project.command, chosen, project.reset, project.log, **project.how):
         project.check(outcome)
         missed += [] if outcome.met else [str(outcome.point)]
     # Threads of a build take turns as the machine pleases, so that a few numbered calls do not come again.
     assert len(missed) <= len(chosen) // 10, missed
-    assert len(chosen) - len(missed) >= (85 if cold else 40)
+    assert len(chosen) - len(missed) >= (40 if cold else 20)
