@@ -57,6 +57,7 @@ def _entry(entry: BuiltEntry, shipment: Shipment) -> dict[str, Any]:
         "bytes": sum(os.path.getsize(path) for path in entry.files),
         "nodes": entry.source.nodes,
         "ops": dict(entry.source.ops),
+        "dtypes": dict(entry.source.dtypes),
         "weights": weight_bytes(entry.source),
         "notes": list(entry.notes),
         **({"export": dict(entry.export)} if entry.export else {}),
@@ -67,6 +68,7 @@ def _entry(entry: BuiltEntry, shipment: Shipment) -> dict[str, Any]:
                 "bytes": shipment.wire_bytes(key),
                 "nodes": variant.model.nodes,
                 "ops": dict(variant.model.ops),
+                "dtypes": dict(variant.model.dtypes),
                 "steps": [_step(record) for record in variant.records],
                 **_cache(variant.model.signature, entry.source.signature),
             }
@@ -96,6 +98,7 @@ def _step(record: StepRecord) -> dict[str, Any]:
         "metric": record.metric,
         "note": record.note,
         "ops": record.ops,
+        "dtypes": record.dtypes,
         "weights": record.weights,
         **({"details": record.details} if record.details else {}),
     }

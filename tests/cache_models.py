@@ -13,6 +13,9 @@ from bundler.graph.model import Model, Port, Region, Signature, Weight
 SIGNATURE = Signature((Port("x", "float32", (None, "n", 4)),), (Port("y", "float32", None),))
 
 
+OPS = (("MatMul", 2), ("com.x::Y", 1))
+
+
 def model_at(path: Path, contents: Sequence[bytes], skeleton: bytes = b"\x08\x08skeleton\n\x00") -> Model:
     """A Model whose weights are `contents`, one after the other in the file `path`, which is written."""
     path.write_bytes(b"".join(contents))
@@ -21,7 +24,7 @@ def model_at(path: Path, contents: Sequence[bytes], skeleton: bytes = b"\x08\x08
         region = Region(os.path.realpath(path), offset, len(content))
         weights.append(Weight(f"w{index}", "uint8", (len(content),), region))
         offset += len(content)
-    return Model(skeleton, tuple(weights), SIGNATURE, 8, (("", 17), ("com.x", 1)), (("MatMul", 2), ("com.x::Y", 1)))
+    return Model(skeleton, tuple(weights), SIGNATURE, 8, (("", 17), ("com.x", 1)), OPS, (("int8", 2), ("float32", 1)))
 
 
 def contents(model: Model) -> list[bytes]:
@@ -32,7 +35,7 @@ def contents(model: Model) -> list[bytes]:
 def without_places(model: Model) -> tuple[object, ...]:
     """All of a Model but where its weights lie."""
     weights = tuple((weight.name, weight.dtype, weight.shape, weight.region.length) for weight in model.weights)
-    return (model.skeleton, weights, model.signature, model.ir_version, model.opsets, model.ops)
+    return (model.skeleton, weights, model.signature, model.ir_version, model.opsets, model.ops, model.dtypes)
 
 
 def age(path: Path, seconds: float = 10) -> None:

@@ -44,6 +44,20 @@ def test_json_is_one_object_on_stdout_and_stats_are_kept(app: Path) -> None:
     assert kept["entries"] == ran.json["entries"]
 
 
+def test_a_step_tells_in_which_types_its_result_computes(app: Path) -> None:
+    configure(app, "'a': Entry(source='models/a.onnx', use=[simplify(), quantize_dynamic()])")
+    ran = run(app, "build").ok()
+    (told,) = re.findall(r"nodes, (ops .*), cosine", ran.stderr)  # simplify changes no type, and says nothing
+    kept = json.loads((app / ".mbundle/stats.json").read_bytes())
+    (variant,) = kept["entries"][0]["variants"]
+    before, after = (step["dtypes"] for step in variant["steps"])
+    assert set(before) == set(kept["entries"][0]["dtypes"]) == {"float32"}
+    assert sum(after.values()) == variant["steps"][1]["nodesAfter"]
+    assert after == variant["dtypes"]
+    assert told == "ops " + " + ".join(f"{count} {name}" for name, count in after.items() if name != "int32")
+    assert "int8" in told
+
+
 def test_profile_writes_a_trace_that_viewers_open(app: Path) -> None:
     configure(app, "'a': Entry(source='models/a.onnx', use=[simplify()]), 'c': Entry(source='models/conv.onnx')")
     run(app, "build", "--profile", "trace.json").ok()

@@ -57,6 +57,8 @@ def test_every_byte_is_told(built: Path) -> None:
     assert [step["step"] for step in q8["steps"]] == ["simplify", "quantize_dynamic"]
     assert sum(q8["steps"][-1]["weights"].values()) < sum(small["source"]["weights"].values())
     assert "MatMulInteger" in q8["steps"][-1]["ops"]
+    assert set(small["source"]["dtypes"]) == {"float32"}
+    assert set(q8["steps"][-1]["dtypes"]) == {"float32", "uint8", "int8"}
     assert any(len(file["users"]) > 1 for file in found["files"])
     assert found["missing"].keys() == {"latency", "waterfall", "golden", "history"}
 

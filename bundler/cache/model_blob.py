@@ -26,6 +26,7 @@ def encode(model: Model, digests: Sequence[str], places: Sequence[int]) -> bytes
         "ir": model.ir_version,
         "opsets": model.opsets,
         "ops": model.ops,
+        "dtypes": model.dtypes,
         "inputs": [_port(port) for port in model.signature.inputs],
         "outputs": [_port(port) for port in model.signature.outputs],
         "inPlace": model.signature.in_place,
@@ -46,6 +47,7 @@ def decode(data: bytes, blob_path: str | None, sources: Mapping[str, Region]) ->
         ir_version=head["ir"],
         opsets=tuple((domain, version) for domain, version in head["opsets"]),
         ops=tuple((op, count) for op, count in head["ops"]),
+        dtypes=tuple((dtype, count) for dtype, count in head["dtypes"]),
     )
     return model, tuple(row[4] for row in rows)
 

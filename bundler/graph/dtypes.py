@@ -60,6 +60,11 @@ FIELD_WIDTH = {"float_data": 4, "double_data": 8}
 """Typed fields whose packed bytes are the raw bytes, with the width of one value."""
 
 
+_WIDE_FLOATS = frozenset({"float32", "float16", "bfloat16", "float64"})
+DATA = _WIDE_FLOATS | {one.name for one in DTYPES.values() if 0 < one.bits <= 8 and one.name != "bool"}
+"""Names of what models compute in, and not sizes, indices, masks and the sums of integer products."""
+
+
 def nbytes(dtype: Dtype, dims: tuple[int, ...]) -> int:
     """Bytes that a tensor takes in raw_data; elements narrower than a byte are packed, the last byte padded."""
     return (math.prod(dims) * dtype.bits + 7) // 8

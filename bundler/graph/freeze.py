@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from .computing import count_dtypes
 from .dtypes import DTYPES
 from .model import Model, Weight
 from .operators import operator_name
@@ -23,13 +24,15 @@ def freeze(model: Any, payloads: Payloads) -> Model:
     weights = _number_weights(model.graph, payloads)
     for site in tensors(model):
         payloads.inline(site.tensor)
+    opsets = opset_table(model.opset_import)
     return Model(
         skeleton=model.SerializeToString(deterministic=True),
         weights=weights,
         signature=signature_of(model.graph),
         ir_version=model.ir_version,
-        opsets=tuple(sorted(opset_table(model.opset_import).items())),
+        opsets=tuple(sorted(opsets.items())),
         ops=_count_operators(model),
+        dtypes=count_dtypes(model, opsets.get("", 1)),
     )
 
 

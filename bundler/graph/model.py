@@ -53,7 +53,8 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """See the module's header. `ops`: counts of node types ("Op", "domain::Op"), subgraphs and functions included."""
+    """See the module's header. `ops`: counts of node types ("Op", "domain::Op"), subgraphs and functions included;
+    `dtypes`: counts of the same nodes by the type that they compute in (`graph.computing`), most first."""
 
     skeleton: bytes
     weights: tuple[Weight, ...]
@@ -61,6 +62,7 @@ class Model:
     ir_version: int
     opsets: tuple[tuple[str, int], ...]
     ops: tuple[tuple[str, int], ...]
+    dtypes: tuple[tuple[str, int], ...] = ()
 
     @property
     def nodes(self) -> int:

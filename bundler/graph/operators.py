@@ -70,6 +70,7 @@ class Operators:
         return OperatorFault("MB218", f"ONNX has no operator {quote(op_type)}")
 
 
+@cache
 def find_schema(domain: str, op_type: str, version: int) -> Any:
     """onnx's schema of an operator at an opset, or None."""
     import onnx.defs

@@ -9,12 +9,13 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from ..graph.attributes import attribute
 from ..graph.dtypes import NUMBERS
 from .calibrated import Calibration, looked_up
 from .kernels.blocks import Blocks
 from .kernels.integers import Integers
 from .nodes import make_node, right_factor
-from .origin import Origin, attribute
+from .origin import Origin
 from .packing import Form, PackedBlocks
 from .rewrite import Rewriting
 from .split_table import SplitTable

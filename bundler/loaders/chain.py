@@ -21,7 +21,7 @@ from ..errors import ConfigError, Interrupted, MbundleError, OutputError, StepEr
 from ..graph.model import Model
 from ..process import Limits
 from .base import Context
-from .record import Status, StepRecord, weight_bytes
+from .record import Status, StepRecord
 from .regression import Allowed, Trouble, growth, of_form, of_function, of_loading, of_reading, refuse, remark
 from .step import StepResult
 from .verify.agreement import Agreement
@@ -309,8 +309,7 @@ class _Chain:
         before = step.model
         seconds = round(time.monotonic() - started, 3)
         sizes = (before.nbytes, after.nbytes, before.nodes, after.nodes)
-        record = StepRecord(step.spec.name, *sizes, seconds, status, note)
-        return replace(record, ops=dict(after.ops), weights=weight_bytes(after))
+        return StepRecord(step.spec.name, *sizes, seconds, status, note).of_result(after)
 
 
 def step_limits(loader: Any, nbytes: int) -> Limits:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..graph.attributes import attribute
 from ..graph.dtypes import NUMBERS
 from ..graph.visit import nodes
 from .kernels.integers import Axis, Integers
 from .nodes import make_node, right_factor
-from .origin import Origin, attribute
+from .origin import Origin
 from .packing import Form, Scaled
 from .rewrite import Rewriting
 

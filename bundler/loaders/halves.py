@@ -14,12 +14,12 @@ import numpy as np
 from ..graph.dtypes import NUMBERS
 from ..graph.edit import Edit, keep
 from ..graph.model import Region, Weight
+from ..graph.types import FLOAT, Types, takes_half
 from ..graph.visit import graphs, set_nodes, subgraphs
 from .kernels import half
 from .kernels.output import Output
 from .kernels.tiles import Matrix, Workers
 from .nodes import make_node
-from .types import FLOAT, Types, takes_half
 
 HALF = NUMBERS["float16"]
 _STAY = frozenset(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .origin import attribute
+from ..graph.attributes import attribute
 
 
 def right_factor(node: Any) -> bool | None:

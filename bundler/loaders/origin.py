@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..graph.attributes import attribute
 from ..graph.dtypes import DTYPES
 from ..graph.edit import Edit
 from ..graph.model import Weight
@@ -61,14 +62,6 @@ class Origins:
                 self._origins[node.output[0]] = replace(source, dtype=to)
         elif node.op_type == "Transpose" and len(source.shape) == 2 and attribute(node, "perm", [1, 0]) == [1, 0]:
             self._origins[node.output[0]] = replace(source, transposed=not source.transposed)
-
-
-def attribute(node: Any, name: str, default: Any) -> Any:
-    """The value of an integer, float or integer-list attribute of `node`."""
-    from onnx import helper
-
-    found = next((one for one in node.attribute if one.name == name), None)
-    return default if found is None else helper.get_attribute_value(found)
 
 
 def used_names(graph: Any) -> set[str]:

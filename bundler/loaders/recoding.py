@@ -12,13 +12,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..graph.attributes import attribute
 from ..graph.dtypes import NUMBERS
 from ..graph.edit import Edit, keep
 from ..graph.generation import Generation
 from ..graph.visit import graphs, set_nodes
 from .base import Skip
 from .nodes import make_node
-from .origin import attribute
 
 STEPS = 8
 """An int8 cache's scale is 2 to the power of a byte / STEPS: 2^-16 to 2^16, rounded up by at most 9 %."""

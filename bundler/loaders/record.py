@@ -36,11 +36,17 @@ class StepRecord:
     cached: bool = False
     ops: dict[str, int] = field(default_factory=dict)
     """Of the result: counts of node types."""
+    dtypes: dict[str, int] = field(default_factory=dict)
+    """Of the result: counts of nodes by the dtype that they compute in, as `graph.computing` tells it."""
     weights: dict[str, int] = field(default_factory=dict)
     """Of the result: bytes of weights by dtype."""
 
     def from_cache(self) -> StepRecord:
         return replace(self, cached=True, status="cached" if self.status == "ok" else self.status)
+
+    def of_result(self, model: Model) -> StepRecord:
+        """With what `model` is made of."""
+        return replace(self, ops=dict(model.ops), dtypes=dict(model.dtypes), weights=weight_bytes(model))
 
     def with_agreement(self, agreement: Agreement | None) -> StepRecord:
         if agreement is None or agreement.broken:

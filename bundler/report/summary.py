@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import printable
+from ..graph.dtypes import DATA
 from .style import Style
 from .units import change, duration, plural, size
 
@@ -42,8 +43,10 @@ def _variant(entry: Row, variant: Row, style: Style) -> Iterator[str]:
     gain = change(entry["bytes"], variant["bytes"])
     name = printable(variant["name"], 20)
     yield f"  {style.green(f'{name:<12}')} {style.bold(size(variant['bytes'])):>10}  {style.dim(gain)}".rstrip()
+    before = entry.get("dtypes", {})
     for step in variant["steps"]:
-        yield from _step(step, style)
+        yield from _step(step, before, style)
+        before = step.get("dtypes", {})
     if "cache" in variant:
         yield style.dim(_cache(variant["cache"]))
 
@@ -53,7 +56,7 @@ def _cache(cache: Row) -> str:
     return f"    KV cache: {size(cache['bytesPerToken'])} a token ({layers}, {cache['dtype']})"
 
 
-def _step(step: Row, style: Style) -> Iterator[str]:
+def _step(step: Row, before: Mapping[str, int], style: Style) -> Iterator[str]:
     sizes = f"{size(step['bytesBefore']):>10} → {size(step['bytesAfter']):>9}"
     tail = [duration(step["seconds"]) if step["status"] != "cached" else "cached"]
     if step.get("maxError") is not None:
@@ -63,18 +66,27 @@ def _step(step: Row, style: Style) -> Iterator[str]:
     bad = step["status"] in ("rolled back", "skipped")
     text = f"    {shorten(step['step'], 16):<16} {sizes}   {'  '.join(tail)}"
     yield f"{text}  {style.yellow(step['status'])}" if bad else text
-    said = "; ".join(filter(None, ["" if bad else _changed(step), step.get("note")]))
+    said = "; ".join(filter(None, ["" if bad else _changed(step, before), step.get("note")]))
     if said:
         yield from map(style.yellow if bad else style.dim, _wrapped(said, 6))
 
 
-def _changed(step: Row) -> str:
+def _changed(step: Row, before: Mapping[str, int]) -> str:
     """The rest of what was measured; the golden metric says more than the cosine, where there is one."""
     nodes = [step.get("nodesBefore"), step.get("nodesAfter")]
     told = [f"{nodes[0]} → {nodes[1]} nodes"] if nodes[0] != nodes[1] else []
+    told += filter(None, [_dtypes(before, step.get("dtypes", {}))])
     if step.get("metric") is None and step.get("cosine") is not None:
         told.append(f"cosine {step['cosine']:.4g}")
     return ", ".join(told)
+
+
+def _dtypes(before: Mapping[str, int], after: Mapping[str, int]) -> str:
+    """In which types the result computes, where that are others than before. Sizes and indices are left out."""
+    data = {name: count for name, count in after.items() if name in DATA}
+    if not before or data.keys() == before.keys() & DATA:
+        return ""
+    return "ops " + " + ".join(f"{count} {name}" for name, count in data.items())
 
 
 def _wrapped(note: str, indent: int) -> list[str]:

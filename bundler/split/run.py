@@ -14,7 +14,7 @@ from ..errors import Interrupted, MbundleError, StepError, printable
 from ..graph.generation import has_encoder
 from ..graph.model import Model
 from ..loaders.chain import Reference, StepInput, Workshop, golden_files
-from ..loaders.record import Status, StepRecord, weight_bytes
+from ..loaders.record import Status, StepRecord
 from ..loaders.regression import amount
 from ..loaders.split import Split
 from ..loaders.verify.agreement import Agreement
@@ -143,7 +143,6 @@ def _record(
     """How far the stages are from the source is what the model is: the cut changes nothing."""
     model = subject.model
     sizes = (model.nbytes, model.nbytes if after is None else after, model.nodes, model.nodes)
-    record = StepRecord("split", *sizes, round(time.monotonic() - started, 3), status, note)
-    record = replace(record, ops=dict(model.ops), weights=weight_bytes(model))
+    record = StepRecord("split", *sizes, round(time.monotonic() - started, 3), status, note).of_result(model)
     last = next((one for one in reversed(before) if one.status in ("ok", "cached")), None)
     return record if last is None else replace(record, max_error=last.max_error, cosine=last.cosine, metric=last.metric)

@@ -17,14 +17,14 @@ export function stepsSection(data) {
 }
 
 function chain({ entry, variant }) {
-  const stages = [{ step: "source", bytesAfter: variant.steps[0].bytesBefore, nodesAfter: variant.steps[0].nodesBefore, ops: entry.source.ops, weights: entry.source.weights }, ...variant.steps];
+  const stages = [{ step: "source", bytesAfter: variant.steps[0].bytesBefore, nodesAfter: variant.steps[0].nodesBefore, ops: entry.source.ops, dtypes: entry.source.dtypes, weights: entry.source.weights }, ...variant.steps];
   const most = Math.max(...stages.map((stage) => stage.bytesAfter ?? 0));
   const kinds = [...new Set(stages.flatMap((stage) => Object.keys(stage.weights)))];
   const key = h("ul", { class: "legend", "aria-label": "Colours" }, kinds.map((kind, index) => h("li", {}, h("i", { class: `swatch c${index % 7}` }), kind)));
   const rows = stages.map((stage, index) => [
     stage.step, showBytes(stage.bytesAfter), stack(stage, kinds, most, index ? showChange(stages[index - 1].bytesAfter, stage.bytesAfter) : ""),
     change(index ? stages[index - 1].nodesAfter : null, stage.nodesAfter), index ? seconds(stage) : "", index ? agreement(stage) : "",
-    h("span", { class: "notes" }, stage.status && !["ok", "cached"].includes(stage.status) ? h("b", { class: "warn", text: `${stage.status} ` }) : null, stage.note ?? "", index ? operators(stages[index - 1].ops, stage.ops) : null),
+    h("span", { class: "notes" }, stage.status && !["ok", "cached"].includes(stage.status) ? h("b", { class: "warn", text: `${stage.status} ` }) : null, stage.note ?? "", index ? operators(stages[index - 1].ops, stage.ops) : null, index ? dtypes(stages[index - 1].dtypes, stage.dtypes) : null),
   ]);
   return [key, table(`Steps of ${entry.name}/${variant.name}`, ["step", "size", "weights by dtype", "nodes", "time", "agreement", "what changed"], rows)];
 }
@@ -50,6 +50,13 @@ function agreement(stage) {
   if (stage.cosine !== null) found.push(`cosine ${showNumber(stage.cosine)}`);
   if (stage.maxError !== null) found.push(`error ${Number(stage.maxError.toPrecision(2))}`);
   return h("span", { class: "notes", text: found.join(", ") || "–" });
+}
+
+// In how many nodes of which type the result computes, where a step changed that.
+function dtypes(before, after) {
+  const names = Object.keys(after);
+  if (!names.length || [...new Set([...Object.keys(before), ...names])].every((name) => before[name] === after[name])) return null;
+  return h("span", { class: "dim block", text: `computes in ${names.map((name) => `${name} ${showNumber(after[name])}`).join(", ")}` });
 }
 
 function operators(before, after) {

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ...graph.attributes import attribute
 from ...graph.model import Model
 from ...graph.session import open_session
-from ..origin import attribute
 from .coupling import Contraction
 from .elements import Array
 from .survey import Survey, handing_out

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..origin import attribute
+from ...graph.attributes import attribute
 from .elements import Array, Axis, Elements
 from .survey import Survey
 

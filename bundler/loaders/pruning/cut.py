@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ...graph.attributes import attribute
 from ...graph.edit import keep
 from ...graph.model import Model
-from ..origin import attribute
 from .elements import Array, Axis
 from .survey import Survey
 

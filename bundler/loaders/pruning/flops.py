@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from math import prod
 from typing import Any
 
-from ..origin import attribute
+from ...graph.attributes import attribute
 
 Shapes = Mapping[str, tuple[int, ...]]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ...graph.attributes import attribute
 from ...graph.visit import subgraphs
-from ..origin import attribute
 from .coupling import Coupling
 from .survey import captured
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...graph.attributes import attribute
 from ...graph.visit import subgraphs
-from ..origin import attribute
 from .coupling import Coupling
 from .elements import Elements
 from .products import SPATIAL, attention, conv, deconv, gemm, matmul, unknown

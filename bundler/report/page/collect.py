@@ -70,6 +70,7 @@ def _entry(
         "bytes": dig.number(built, "bytes"),
         "nodes": dig.number(built, "nodes"),
         "ops": dig.counts(built, "ops"),
+        "dtypes": dig.counts(built, "dtypes"),
         "weights": dig.counts(built, "weights"),
         "bench": benches.of(name, None),
         "benches": benches.all(name, None),

@@ -29,6 +29,7 @@ def _step(step: dict[str, Any]) -> dict[str, Any]:
         "status": dig.text(step, "status"),
         "note": dig.text(step, "note"),
         "ops": dig.counts(step, "ops"),
+        "dtypes": dig.counts(step, "dtypes"),
         "weights": dig.counts(step, "weights"),
         **{name: dig.number(step, name) for name in numbers},
     }

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..graph.dtypes import NUMBERS
-from ..graph.operators import find_schema
-from ..graph.visit import graphs, subgraphs
-from .origin import attribute
+from .attributes import attribute
+from .dtypes import NUMBERS
+from .operators import find_schema
+from .visit import graphs, subgraphs
 
 FLOAT = NUMBERS["float32"]
+FLOATS = (FLOAT, *(NUMBERS[name] for name in ("float16", "bfloat16", "float64")))
 _BY_ATTRIBUTE = {
     "Bernoulli": "dtype",
     "Cast": "to",
@@ -58,6 +59,20 @@ class Types:
                     found = self._of_body(node, index, inner) if inner else self._output(node, index)
                     self._known |= {name: found} if found else {}
 
+    def _quantized(self, node: Any) -> int:
+        """The type of the zero point decides; without one an attribute, which came later than the operator."""
+        zero = self.of(node.input[2]) if len(node.input) > 2 else 0
+        return zero or int(attribute(node, "output_dtype", 0)) or NUMBERS["uint8"]
+
+    def _foreign(self, node: Any) -> int:
+        """onnxruntime's own operators give what is quantized back in the type of its first input (QLinearAdd), and all
+        else in the type of the floats that they read, which stand beside integers (MatMulNBits, MatMulIntegerToFloat,
+        GatherBlockQuantized)."""
+        given = [self.of(name) for name in node.input]
+        if node.op_type.startswith("QLinear"):
+            return given[0] if given else 0
+        return next((kind for wanted in FLOATS for kind in given if kind == wanted), 0)
+
     def _bind(self, node: Any, body: Any) -> None:
         """Gives the inputs of a loop's body the types of what the loop is given."""
         for value, name in zip(body.input, node.input, strict=False):
@@ -75,9 +90,11 @@ class Types:
             return int(attribute(node, _BY_ATTRIBUTE[node.op_type], like if "Like" in node.op_type else FLOAT))
         if node.op_type in ("Constant", "ConstantOfShape"):
             return _constant(node)
+        if node.op_type == "QuantizeLinear":
+            return self._quantized(node)
         schema = find_schema(node.domain, node.op_type, self._opset) if not node.domain else None
         if schema is None:
-            return next((self.of(name) for name in node.input if self.is_float(name)), 0)
+            return self._foreign(node)
         kind = _formal(schema.outputs, index)
         if kind in _TENSORS:
             return _TENSORS[kind]
