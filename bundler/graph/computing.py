@@ -2,8 +2,8 @@
 
 A node counts for the type of its first output, but for integer products: those give int32 or floats, and what makes
 them cheap is that they multiply 8-bit integers, so they count for the type of their weight. A Conv, Gemm or MatMul
-between DequantizeLinear and QuantizeLinear is written as a product of floats; every runtime makes one integer product
-of the group (onnxruntime's QDQ fusions, in the browser too), so it counts as one.
+between DequantizeLinear and QuantizeLinear is written as a product of floats; onnxruntime makes one integer product
+of the group, in the browser too, so it counts as one.
 """
 
 from __future__ import annotations

@@ -74,6 +74,12 @@ def recorded(baseline: Baseline, archive: Any, names: Sequence[str]) -> tuple[Ar
     return reference, {name: column("in", index) for index, name in enumerate(baseline.inputs)}
 
 
+_GIVEN = (
+    "Mend the function. Each argument maps names to the arrays of all samples: go through them one by one, or, where "
+    "their shapes are the same, use them as one array whose first dimension is the samples."
+)
+
+
 def evaluate(metric: Metric, outputs: Arrays, reference: Arrays, feeds: Arrays) -> float:
     """What the function gives. Raises ConfigError (MB325)."""
     try:
@@ -83,7 +89,7 @@ def evaluate(metric: Metric, outputs: Arrays, reference: Arrays, feeds: Arrays) 
         raise
     except Exception as error:
         what = f"{metric.golden.metric} raised {type(error).__name__}: {first_line(error)}"
-        raise ConfigError(problem("MB325", what, file=metric.config_file)) from error
+        raise ConfigError(problem("MB325", what, fix=_GIVEN, file=metric.config_file)) from error
     if not math.isfinite(value):
         raise ConfigError(problem("MB325", f"{metric.golden.metric} returned {value}", file=metric.config_file))
     return value
