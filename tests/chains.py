@@ -12,8 +12,9 @@ from bundler import process
 from bundler.config.schema import EntrySpec, LoaderSpec, VariantSpec
 from bundler.graph.model import Model
 from bundler.graph.read import ReadPolicy
-from bundler.loaders.chain import ChainResult, Workshop, run_chain
+from bundler.loaders.chain import ChainResult, run_chain
 from bundler.loaders.record import StepRecord
+from bundler.loaders.workshop import Workshop
 
 SIMPLIFY = LoaderSpec("simplify", (("skip", ()),))
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from onnx import numpy_helper
 
 from bundler.loaders.auto import Auto
-from bundler.loaders.chain import step_limits
 from bundler.loaders.dce import Dce
+from bundler.loaders.declared import step_limits
 from bundler.loaders.search.goal import Goal, Trial, pareto
 from bundler.loaders.search.hull import Option, assigned, moves
 from bundler.loaders.search.table import lines

@@ -13,8 +13,9 @@ from bundler import process
 from bundler.config.schema import EntrySpec, GoldenSpec
 from bundler.errors import StepError
 from bundler.graph.model import Model
-from bundler.loaders.chain import Reference, StepInput
 from bundler.loaders.record import StepRecord
+from bundler.loaders.reference import Reference
+from bundler.loaders.workshop import StepInput
 from fixtures import models
 
 from .chains import SIMPLIFY, Bench, quantize
@@ -82,7 +83,7 @@ def test_what_a_result_cannot_be_compared_on_is_told(bench: Bench) -> None:
 
 def test_a_source_that_never_ends_is_not_compared(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its session opens, its run does not come back: the wall clock ends it, and the step is told to be unproven."""
-    monkeypatch.setattr("bundler.loaders.chain.BASELINE_SECONDS", 3.0)
+    monkeypatch.setattr("bundler.loaders.reference.BASELINE_SECONDS", 3.0)
     proto = models.loop_model(width=64)
     proto.graph.input.pop(0)
     proto.graph.initializer.append(models.tensor("steps", np.array(1 << 62)))

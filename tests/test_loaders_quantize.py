@@ -370,7 +370,7 @@ def test_a_build_with_each(tmp_path: Path) -> None:
     }
     assert all(one["measured"]["cosine"] > 0.97 for one in variants)
     assert len(re.findall(r" cosine (?:0\.9|1\b)", done.stderr)) == len(variants)
-    assert "18 → 55 nodes, cosine" in done.stderr
+    assert "18 → 55 nodes, ops 36 float32 + 10 uint8 + 9 int8, cosine" in done.stderr
 
 
 def _environ() -> dict[str, str]:

@@ -9,8 +9,9 @@ import pytest
 from bundler import process
 from bundler.config.schema import EntrySpec, LoaderSpec, VariantSpec
 from bundler.graph.read import ReadPolicy
-from bundler.loaders.chain import ChainResult, Workshop, run_chain
+from bundler.loaders.chain import ChainResult, run_chain
 from bundler.loaders.regression import SLACK
+from bundler.loaders.workshop import Workshop
 from fixtures import real_models
 
 from .processor import saturates

@@ -62,7 +62,7 @@ class Types:
     def _quantized(self, node: Any) -> int:
         """The type of the zero point decides; without one an attribute, which came later than the operator."""
         zero = self.of(node.input[2]) if len(node.input) > 2 else 0
-        return zero or int(attribute(node, "output_dtype", 0)) or NUMBERS["uint8"]
+        return zero or _number(attribute(node, "output_dtype", 0)) or NUMBERS["uint8"]
 
     def _foreign(self, node: Any) -> int:
         """onnxruntime's own operators give what is quantized back in the type of its first input (QLinearAdd), and all
@@ -87,7 +87,7 @@ class Types:
     def _output(self, node: Any, index: int) -> int:
         if node.op_type in _BY_ATTRIBUTE:
             like = self.of(node.input[0]) if node.input else FLOAT
-            return int(attribute(node, _BY_ATTRIBUTE[node.op_type], like if "Like" in node.op_type else FLOAT))
+            return _number(attribute(node, _BY_ATTRIBUTE[node.op_type], like if "Like" in node.op_type else FLOAT))
         if node.op_type in ("Constant", "ConstantOfShape"):
             return _constant(node)
         if node.op_type == "QuantizeLinear":
@@ -133,6 +133,11 @@ def _formal(parameters: Any, index: int) -> str:
     if not parameters:
         return ""
     return str(parameters[min(index, len(parameters) - 1)].type_str)
+
+
+def _number(value: Any) -> int:
+    """0 for what a damaged file gives instead of one."""
+    return value if isinstance(value, int) else 0
 
 
 def _constant(node: Any) -> int:

@@ -10,8 +10,8 @@ from ..cache.keys import Key, step_key
 from ..cache.memo import Memo
 from ..cache.steps import Steps
 from ..graph.model import Model, Region
-from .chain import StepInput
 from .record import StepRecord
+from .workshop import StepInput
 
 
 class CachedSteps:

@@ -6,14 +6,9 @@ is a StepError about this entry, which the caller catches so that the other entr
 
 from __future__ import annotations
 
-import contextlib
-import math
-import os
-import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import Any
 
 from .. import process
 from ..config.schema import EntrySpec, LoaderSpec, VariantSpec
@@ -21,144 +16,20 @@ from ..errors import ConfigError, Interrupted, MbundleError, OutputError, StepEr
 from ..graph.model import Model
 from ..process import Limits
 from .base import Context
+from .declared import bar, extra_files, golden_files, loader_of, recodes, step_limits
 from .record import Status, StepRecord
+from .reference import Reference
 from .regression import Allowed, Trouble, growth, of_form, of_function, of_loading, of_reading, refuse, remark
 from .step import StepResult
 from .verify.agreement import Agreement
-from .verify.baseline import Baseline
 from .verify.metric import own_metric
-
-BASELINE_SECONDS = 120.0
-"""For finding inputs and running the source on them; a big model gets more."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepInput:
-    """All that a step's result and record depend on; `context` is JSON values."""
-
-    spec: LoaderSpec
-    model: Model
-    source: Model
-    """The entry's model before the first step."""
-    version: str
-    tools: tuple[str, ...]
-    files: tuple[str, ...]
-    """Absolute paths of extra files whose bytes the step or its verification reads."""
-    context: dict[str, Any]
-
-
-class StepCache(Protocol):
-    def load(self, step: StepInput) -> tuple[Model, StepRecord] | None:
-        """None is a miss, and so is anything that is wrong with the entry."""
-        ...
-
-    def save(self, step: StepInput, result: Model, record: StepRecord) -> Model:
-        """The model to go on with: the same, but its weights lie where they outlive the step's scratch folder."""
-        ...
-
-
-class NoCache:
-    """Results live in the scratch folder for as long as the build runs."""
-
-    def load(self, step: StepInput) -> tuple[Model, StepRecord] | None:
-        return None
-
-    def save(self, step: StepInput, result: Model, record: StepRecord) -> Model:
-        return result
-
-
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """What all chains of a build share. `scratch`: folder on the cache's filesystem that the caller removes."""
-
-    root: str
-    config_file: str
-    mode: Literal["development", "production"]
-    scratch: str
-    cache: StepCache = field(default_factory=NoCache)
-    target_ir: int = 10
-    target_opset: int = 22
-    told: Callable[[str, str], None] = lambda label, line: None
-    """Gets (label of the step, one line) while the build runs."""
+from .workshop import StepInput, Workshop
 
 
 @dataclass(frozen=True, slots=True)
 class ChainResult:
     model: Model
     records: tuple[StepRecord, ...]
-
-
-class Reference:
-    """The source's outputs for one entry, computed in a child when the first step must be verified. Thread-safe."""
-
-    def __init__(self, entry: EntrySpec, source: Model, workshop: Workshop) -> None:
-        self._entry, self._source, self._workshop = entry, source, workshop
-        self._lock = threading.Lock()
-        self._baseline: Baseline | None = None
-        self._calibration: Baseline | None = None
-        self._thread: threading.Thread | None = None
-
-    def prepare(self) -> None:
-        """Begins with the baseline while the first step runs: on two cores it then costs no time of its own."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._ahead, name=f"baseline {self._entry.name}", daemon=True)
-            self._thread.start()
-
-    def settle(self, end_children: Callable[[], None]) -> None:
-        """Until nothing that `prepare` began runs any more: it must not work in a folder that is being removed."""
-        while self._thread is not None and self._thread.is_alive():
-            end_children()  # again, for it may have been about to begin one
-            self._thread.join(0.05)
-
-    def _ahead(self) -> None:
-        with contextlib.suppress(MbundleError, OSError):  # who needs the baseline tries again, and tells
-            self.baseline()
-
-    def baseline(self) -> Baseline:
-        with self._lock:
-            if self._baseline is None:
-                golden = self._entry.golden
-                self._baseline = self._recorded(golden.path if golden else "")
-            return self._baseline
-
-    def calibration(self) -> Baseline | None:
-        """None: the entry has no inputs for that alone."""
-        golden = self._entry.golden
-        if golden is None or not golden.calibration:
-            return None
-        with self._lock:
-            if self._calibration is None:
-                self._calibration = self._recorded(golden.calibration)
-            return self._calibration
-
-    def _searched(self) -> bool:
-        """Whether a step is made from the samples, and not only judged by them: then all of them count."""
-        steps = (spec for variant in self._entry.variants for spec in variant.steps)
-        return any(getattr(_loader(spec), "wants_samples", False) for spec in steps)
-
-    def _recorded(self, golden: str) -> Baseline:
-        """A source that cannot be run in time or memory on made-up inputs is not compared; that is told."""
-        folder = process.scratch_folder("baseline-", self._workshop.scratch)
-        limits = replace(
-            Limits.for_model(self._source.nbytes), wall=BASELINE_SECONDS + self._source.nbytes / (50 << 20)
-        )
-        args = (
-            self._source,
-            os.path.join(folder, "baseline.npz"),
-            golden,
-            own_metric(self._entry, self._workshop.config_file, self._workshop.mode) is not None or self._searched(),
-        )
-        try:
-            baseline: Baseline = process.run(
-                "bundler.loaders.verify.samples:record",
-                *args,
-                limits=limits,
-                label=f"running {self._entry.name}",
-                tmp=folder,
-            )
-        except StepError as error:
-            return Baseline("", note=error.problems[0].what)
-        return baseline
 
 
 def run_chain(
@@ -186,7 +57,7 @@ class _Chain:
         self.name = f"{entry.name}/{variant.name}"
         self.model = source
         self.records: list[StepRecord] = []
-        self.allowed = Allowed(entry.max_error, _bar(entry))
+        self.allowed = Allowed(entry.max_error, bar(entry))
 
     def advance(self, spec: LoaderSpec) -> None:
         step, allowed = self._described(spec)
@@ -202,7 +73,7 @@ class _Chain:
         self.records.append(record)
 
     def _described(self, spec: LoaderSpec) -> tuple[StepInput, Allowed]:
-        loader = _loader(spec)
+        loader = loader_of(spec)
         allowed = self.allowed.after(loader)
         golden = golden_files(self.entry)
         reads = extra_files(spec, self.workshop.root)
@@ -233,7 +104,7 @@ class _Chain:
             return self._kept("unchanged", note or "nothing to do", step, started)
         agreement, trouble = self._judged(result, step, allowed, label)
         if trouble is None:
-            bigger = "" if _recodes(step.spec) else growth(step.model, result.model)
+            bigger = "" if recodes(step.spec) else growth(step.model, result.model)
             remarks = [bigger, note, remark(agreement, allowed, self.reference.baseline().note)]
             record = self._record("ok", "; ".join(filter(None, remarks)), step, result.model, started)
             record = replace(record, details=result.details)
@@ -247,12 +118,12 @@ class _Chain:
         scratch = process.scratch_folder("step-", self.workshop.scratch)
         shop = self.workshop
         context = Context(scratch, shop.mode, shop.root, self.entry.name, shop.target_ir, shop.target_opset)
-        loader = _loader(step.spec)
+        loader = loader_of(step.spec)
         if getattr(loader, "wants_samples", False):
             metric = own_metric(self.entry, shop.config_file, shop.mode)
             seen = self.reference.calibration()
             context = replace(
-                context, samples=self.reference.baseline(), calibration=seen, metric=metric, at_least=_bar(self.entry)
+                context, samples=self.reference.baseline(), calibration=seen, metric=metric, at_least=bar(self.entry)
             )
         target = "bundler.loaders.step:apply_step"
         printed = (lambda text: shop.told(label, text)) if step.spec.kind == "function" else None
@@ -277,10 +148,10 @@ class _Chain:
         if result.refused:
             return None, of_reading(result.refused)
         model = result.model
-        may_drop = getattr(_loader(step.spec), "drops_ports", False)
-        recodes = _recodes(step.spec)
-        may_grow = step.spec.kind == "function" or recodes
-        trouble = of_form(step.model, model, may_grow=may_grow, may_drop=may_drop, may_recode=recodes)
+        may_drop = getattr(loader_of(step.spec), "drops_ports", False)
+        may_recode = recodes(step.spec)
+        may_grow = step.spec.kind == "function" or may_recode
+        trouble = of_form(step.model, model, may_grow=may_grow, may_drop=may_drop, may_recode=may_recode)
         if trouble is not None:
             return None, trouble
         limits = Limits.for_model(model.nbytes)
@@ -310,46 +181,3 @@ class _Chain:
         seconds = round(time.monotonic() - started, 3)
         sizes = (before.nbytes, after.nbytes, before.nodes, after.nodes)
         return StepRecord(step.spec.name, *sizes, seconds, status, note).of_result(after)
-
-
-def step_limits(loader: Any, nbytes: int) -> Limits:
-    """What applying a loader to a model may use; a search has its own time on top. None is a plain function."""
-    limits = Limits.for_model(nbytes)
-    return replace(limits, wall=limits.wall + getattr(loader, "seconds", 0.0))
-
-
-def extra_files(spec: LoaderSpec, root: str) -> tuple[str, ...]:
-    """Absolute paths of what the step reads beside the model."""
-    loader = _loader(spec)
-    return tuple(os.path.join(root, path) for path in (loader.reads() if loader else ()))
-
-
-def golden_files(entry: EntrySpec) -> tuple[str, ...]:
-    """Absolute paths of the samples that every step of the entry is verified on, and of those it is calibrated on."""
-    golden = entry.golden
-    return tuple(filter(None, (golden.path, golden.calibration))) if golden is not None and golden.path else ()
-
-
-def preload(spec: LoaderSpec) -> tuple[str, ...]:
-    """Modules worth importing before the step's child is forked: of the distributions that it says it depends on."""
-    loader = _loader(spec)
-    return tuple(tool.replace("-", "_") for tool in loader.tools) if loader else ()
-
-
-def _recodes(spec: LoaderSpec) -> bool:
-    """Whether the step is about a KV cache: nodes that it adds are bytes, and what it saves is no file."""
-    return bool(getattr(_loader(spec), "recodes_cache", False))
-
-
-def _bar(entry: EntrySpec) -> float:
-    golden = entry.golden
-    return -math.inf if golden is None or golden.at_least is None or not golden.path else golden.at_least
-
-
-def _loader(spec: LoaderSpec) -> Any:
-    """The loader as data, for what it says of itself; None for a plain function."""
-    if spec.kind == "function":
-        return None
-    from .registry import make
-
-    return make(spec)

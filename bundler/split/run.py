@@ -13,11 +13,13 @@ from ..config.schema import EntrySpec, LoaderSpec
 from ..errors import Interrupted, MbundleError, StepError, printable
 from ..graph.generation import has_encoder
 from ..graph.model import Model
-from ..loaders.chain import Reference, StepInput, Workshop, golden_files
+from ..loaders.declared import golden_files
 from ..loaders.record import Status, StepRecord
+from ..loaders.reference import Reference
 from ..loaders.regression import amount
 from ..loaders.split import Split
 from ..loaders.verify.agreement import Agreement
+from ..loaders.workshop import StepInput, Workshop
 from ..process import Limits
 from .plan import Found, Plan
 from .verdict import fault

@@ -13,7 +13,7 @@ from ..built import BuiltEntry
 from ..catalogue import problem
 from ..config.schema import EntrySpec
 from ..errors import Interrupted, MbundleError, OutputError, StepError, printable
-from ..loaders.chain import Reference
+from ..loaders.reference import Reference
 from ..loaders.verify.metric import own_metric
 from ..process import Limits
 from ..report.units import size

@@ -21,7 +21,8 @@ from ..config.schema import BuildConfig, EntrySpec
 from ..emit.ort import files as ort_files
 from ..errors import Interrupted, MbundleError, OutputError, Problem
 from ..export.ensure import Exported
-from ..loaders.chain import Reference, extra_files, golden_files, preload
+from ..loaders.declared import extra_files, golden_files, preload
+from ..loaders.reference import Reference
 from ..report.progress import Progress
 
 R = TypeVar("R")

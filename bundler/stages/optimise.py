@@ -11,7 +11,9 @@ from ..config.schema import EntrySpec, VariantSpec
 from ..errors import StepError, merge, printable
 from ..graph.read import ReadResult
 from ..loaders.caching import CachedSteps
-from ..loaders.chain import NoCache, Reference, StepCache, Workshop, run_chain
+from ..loaders.chain import run_chain
+from ..loaders.reference import Reference
+from ..loaders.workshop import NoCache, StepCache, Workshop
 from ..split.run import Subject, implied, split
 from .choose import choose
 from .job import Job

@@ -107,6 +107,7 @@ def test_it_can_be_worked_with(page: Page, project: Path) -> None:
     page.get_by_label("Search").fill("w3")
     assert page.locator(".found").inner_text().startswith("3 tensors, 4.1")  # values, scale, zero point
     assert page.locator(".cell.miss").count() > 0
+    assert "computes in float32" in page.locator("#steps").inner_text()
     page.get_by_label("Search").fill("")
 
     page.locator("#bytes select").first.select_option("first/fp32")
