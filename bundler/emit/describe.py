@@ -14,7 +14,7 @@ from ..chunks.sources import Sources
 from ..errors import InputError
 from ..graph.generation import Generation
 from ..graph.model import Model, Region
-from .manifest import AssetFile, FileRef, Measured, Requires, Stage, Variant
+from .manifest import PROVIDERS, AssetFile, FileRef, Measured, Provider, Requires, Stage, Variant
 from .transaction import Transaction
 
 
@@ -69,7 +69,14 @@ def variant(
     measured = Measured(sum(one.nbytes for one in graphs) + sum(distinct.values()), max_error, cosine)
     ports = (model.signature.inputs, model.signature.outputs)
     requires = _requires(model, sum(one.nbytes for one in graphs), placement)
-    return Variant(name, graph, placement.data, *ports, requires, measured, stages=stages, generation=generation)
+    where = providers(generation)
+    return Variant(name, graph, placement.data, *ports, requires, measured, where, stages=stages, generation=generation)
+
+
+def providers(generation: Generation | None) -> tuple[Provider, ...]:
+    """onnxruntime-web 1.30 takes a GroupQueryAttention with an int8 or packed cache to the GPU, and fails there."""
+    inside = generation is not None and generation.in_place and generation.dtype in ("int8", "uint8")
+    return ("wasm",) if inside else PROVIDERS
 
 
 def _requires(model: Model, graphs: int, placement: Placement) -> Requires:

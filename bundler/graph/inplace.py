@@ -13,9 +13,10 @@ from typing import Any
 
 from .visit import nodes
 
-_ATTENTION = ("com.microsoft", "GroupQueryAttention")
-_PAST, _PRESENT = (3, 4), (1, 2)
-"""Which inputs are keys and values of the past, and which outputs those with what is new."""
+ATTENTION = ("com.microsoft", "GroupQueryAttention")
+PAST, PRESENT, SCALE = (3, 4), (1, 2), (12, 13)
+"""Which inputs are keys and values of the past, which outputs those with what is new, and which inputs the scales of a
+cache in 8 or 4 bits."""
 
 
 def in_place(graph: Any) -> tuple[tuple[str, str], ...]:
@@ -31,6 +32,6 @@ def in_place(graph: Any) -> tuple[tuple[str, str], ...]:
 
 def _pairs(graph: Any) -> Iterator[tuple[str, str]]:
     for node in graph.node:
-        known = (node.domain, node.op_type) == _ATTENTION
-        if known and len(node.input) > _PAST[-1] and len(node.output) > _PRESENT[-1]:
-            yield from ((node.input[past], node.output[made]) for past, made in zip(_PAST, _PRESENT, strict=True))
+        known = (node.domain, node.op_type) == ATTENTION
+        if known and len(node.input) > PAST[-1] and len(node.output) > PRESENT[-1]:
+            yield from ((node.input[past], node.output[made]) for past, made in zip(PAST, PRESENT, strict=True))

@@ -17,6 +17,7 @@ from ..cache import atomic
 from ..catalogue import problem
 from ..config.schema import BuildConfig, EntrySpec, GoldenSpec
 from ..emit import verdicts
+from ..emit.describe import providers
 from ..emit.manifest import PROVIDERS, Manifest, Provider, Variant, read_manifest
 from ..errors import InputError, Problem, UsageError, printable
 from ..loaders.verify.metric import Metric, all_metrics
@@ -192,13 +193,17 @@ class _Run:
         if provider == "webgpu" and adapter is None:
             row[provider] = {"status": "skipped", "note": "this browser has no GPU adapter"}
             return
+        if provider not in providers(self.offered[entry, name].generation):
+            row[provider] = {"status": "skipped", "note": f"its KV cache has no kernels on {provider}"}
+            return
         most = None if self._sees_all(entry) else MOST_IN_BROWSER
         with self.progress.span(f"{entry}/{name}: {provider} in Chromium"):
-            samples = self._child("tensors", self._golden(entry), self.offered[entry, name], most)
+            dist, golden = self.config.output.dir, self._golden(entry)
+            samples = self._child("tensors", dist, golden, self.offered[entry, name], most, self.scratch)
             try:
                 outputs = run_in_page(browser, entry, name, provider, samples)
                 variant, found = self.offered[entry, name], self._outputs(entry, name, provider)
-                failed = self._child("keep", outputs, self._golden(entry), variant, found)
+                failed = self._child("keep", dist, outputs, golden, variant, found, self.scratch)
             except InputError as error:
                 failed = error.problems[0].what
         self._note(entry, name, provider, failed, len(samples))

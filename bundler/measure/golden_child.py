@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from ..config.evaluate import evaluate_function
 from ..config.schema import GoldenSpec
 from ..emit.manifest import Variant
 from ..errors import ConfigError, InputError
+from ..graph.generation import is_cache
 from ..graph.model import Model
 from ..loaders.verify import recorded, samples
 from ..loaders.verify.archive import Column, Writer
@@ -26,7 +28,8 @@ from ..loaders.verify.measured import evaluate
 from ..loaders.verify.measured import recorded as columns
 from ..loaders.verify.metric import Metric
 from ..loaders.verify.metrics import NAMED
-from .assemble import assemble
+from ..loaders.verify.scales import Scales, of_file
+from .assemble import GRAPH, assemble
 from .emitted import Emitted
 from .tensor import WIDTHS, Feeds, Tensor
 
@@ -78,12 +81,12 @@ def run_emitted(dist: str, variant: Variant, golden: str, found: str, folder: st
     try:
         assemble(dist, variant, folder)
         emitted = Emitted(folder, variant, options)
-        names = outputs_of(baseline, variant)
+        names, scales = outputs_of(baseline, variant), of_file(os.path.join(folder, GRAPH))
         with Writer(found) as writer, np.load(golden, allow_pickle=False) as expected:
-            for sample, inputs in enumerate(_inputs(baseline, variant)):
+            for sample, inputs in enumerate(_inputs(baseline, variant, scales)):
                 for index, array in enumerate(emitted.run(names, inputs)):
                     like = partial(_expected, expected, baseline, sample, names[index])
-                    writer.put(f"{sample}/{index}", plain_one(names[index], array, like))
+                    writer.put(f"{sample}/{index}", plain_one(names[index], array, like, scales))
     except InputError:
         raise
     except Exception as error:
@@ -102,19 +105,19 @@ def outputs_of(baseline: Baseline, variant: Variant) -> tuple[str, ...]:
     return tuple(name for name in baseline.outputs if name in names)
 
 
-def _inputs(baseline: Baseline, variant: Variant) -> Iterator[dict[str, Array]]:
+def _inputs(baseline: Baseline, variant: Variant, scales: Scales) -> Iterator[dict[str, Array]]:
     wanted = {port.name for port in variant.inputs}
     with np.load(baseline.path, allow_pickle=False) as arrays:
         for sample in range(baseline.samples):
             named = enumerate(baseline.inputs)
             feeds = {name: arrays[f"{sample}/in/{index}"] for index, name in named if name in wanted}
-            yield stored(feeds, variant.inputs)
+            yield stored(feeds, variant.inputs, scales)
 
 
-def tensors(golden: str, variant: Variant, most: int | None) -> list[Feeds]:
+def tensors(dist: str, golden: str, variant: Variant, most: int | None, scratch: str) -> list[Feeds]:
     """The samples as a page takes them, at most so many."""
     found: list[Feeds] = []
-    for inputs in _inputs(recorded.read(golden), variant):
+    for inputs in _inputs(recorded.read(golden), variant, _scales(dist, variant, scratch)):
         if most is not None and len(found) >= most:
             break
         found.append({name: _tensor(array) for name, array in inputs.items()})
@@ -127,10 +130,18 @@ def _tensor(array: Array) -> Tensor:
     return Tensor(array.dtype.name, array.shape, np.ascontiguousarray(array).tobytes())
 
 
-def keep(outputs: list[Feeds], golden: str, variant: Variant, found: str) -> str:
+def _scales(dist: str, variant: Variant, scratch: str) -> Scales:
+    """Those of a cache that an operator keeps in few bits."""
+    if not any(is_cache(port.name) and port.dtype in ("int8", "uint8") for port in variant.inputs):
+        return {}
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        return of_file(assemble(dist, variant, folder))
+
+
+def keep(dist: str, outputs: list[Feeds], golden: str, variant: Variant, found: str, scratch: str) -> str:
     """Writes what a page gave to `found`, as `run_emitted` does. What is amiss with it, or ""."""
     baseline = recorded.read(golden)
-    names = outputs_of(baseline, variant)
+    names, scales = outputs_of(baseline, variant), _scales(dist, variant, scratch)
     with Writer(found) as writer, np.load(golden, allow_pickle=False) as expected:
         for sample, values in enumerate(outputs):
             for index, name in enumerate(names):
@@ -139,7 +150,7 @@ def keep(outputs: list[Feeds], golden: str, variant: Variant, found: str) -> str
                 one = values[name]
                 array = np.frombuffer(one.data, one.dtype).reshape(one.dims)
                 like = partial(_expected, expected, baseline, sample, name)
-                writer.put(f"{sample}/{index}", plain_one(name, array, like))
+                writer.put(f"{sample}/{index}", plain_one(name, array, like, scales))
     return ""
 
 

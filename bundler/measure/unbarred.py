@@ -11,21 +11,23 @@ import orjson
 
 from ..chunks import names
 from ..config.schema import OutputSpec
+from ..emit.describe import providers
 from ..emit.loader import render, runtime_files
-from ..emit.manifest import PROVIDERS, Manifest
+from ..emit.manifest import Manifest, Variant
 from ..emit.ownership import MANIFEST
 
 
 def unbarred(output: OutputSpec, manifest: Manifest, folder: str) -> str:
     """`output.dir` itself where nothing is left out, else `folder`: the same files under pointers that bar nothing."""
-    if all(one.providers == PROVIDERS for entry in manifest.entries.values() for one in entry.variants):
+    variants = [one for entry in manifest.entries.values() for one in entry.variants]
+    if all(one.providers == providers(one.generation) for one in variants):
         return output.dir
     assets = os.path.join(folder, names.ASSETS)
     os.makedirs(assets)
     for name in manifest.files():
         _same(os.path.join(output.dir, names.ASSETS, name), os.path.join(assets, name))
     freed = {
-        name: replace(entry, variants=tuple(replace(one, providers=PROVIDERS) for one in entry.variants))
+        name: replace(entry, variants=tuple(_freed(one) for one in entry.variants))
         for name, entry in manifest.entries.items()
     }
     data = replace(manifest, entries=freed, encodings={}).to_bytes()
@@ -39,6 +41,10 @@ def unbarred(output: OutputSpec, manifest: Manifest, folder: str) -> str:
         with open(os.path.join(folder, name), "wb") as file:
             file.write(content)
     return folder
+
+
+def _freed(variant: Variant) -> Variant:
+    return replace(variant, providers=providers(variant.generation))
 
 
 def _same(source: str, target: str) -> None:

@@ -15,6 +15,7 @@ from ..loaders.verify.cache import stored
 from ..loaders.verify.compare import compare
 from ..loaders.verify.feeds import Array, Feeds, first_line
 from ..loaders.verify.samples import left_of, load
+from ..loaders.verify.scales import of_model
 from ..loaders.verify.session import Runner
 
 
@@ -36,10 +37,10 @@ class _Fails(Exception):
 def _pairs(
     model: Model, stages: Sequence[Model], baseline: Baseline, outputs: tuple[str, ...]
 ) -> Iterator[tuple[list[Array], list[Array]]]:
-    whole = Runner(model)
+    whole, scales = Runner(model), of_model(model)
     parts = [(Runner(stage), stage) for stage in stages]
     for sample, _ in load(baseline, model.signature):
-        feeds = stored(sample, model.signature.inputs)
+        feeds = stored(sample, model.signature.inputs, scales)
         expected = whole.run_for(outputs, feeds)
         try:
             values = _chained(parts, feeds)

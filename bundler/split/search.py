@@ -17,6 +17,7 @@ from ..loaders.verify.baseline import Baseline
 from ..loaders.verify.cache import stored
 from ..loaders.verify.feeds import first_line
 from ..loaders.verify.samples import load
+from ..loaders.verify.scales import of_model
 from . import cuts
 from .cuts import Uncuttable
 from .nodes import Node, Nodes, read
@@ -48,7 +49,8 @@ def _known(model: Model, graph: Nodes, baseline: Baseline, scratch: str) -> tupl
         raise Uncuttable(f"it cannot be opened here: {first_line(error)}") from error
     shapes: dict[str, tuple[int, ...]] = {}
     if baseline.path:
-        feeds = stored(next(load(baseline, model.signature))[0], model.signature.inputs)
+        sample = next(load(baseline, model.signature))[0]
+        feeds = stored(sample, model.signature.inputs, of_model(model))
         with contextlib.suppress(Exception):  # then the declared shapes have to do
             shapes = shapes_on(model, types, feeds, scratch)
     return types, bytes_of(types, shapes)

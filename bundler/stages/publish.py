@@ -94,8 +94,10 @@ def _heeding(job: Job, name: str, entry: Entry, found: verdicts.Verdicts) -> Ent
     for one in entry.variants:
         for warning in verdicts.warnings(name, one, found.get((name, one.name))):
             job.warn(warning)
-    heeded = tuple(replace(one, providers=verdicts.providers(found.get((name, one.name)))) for one in entry.variants)
-    return replace(entry, variants=heeded)
+    heeded = (verdicts.providers(found.get((name, one.name))) for one in entry.variants)
+    left = (tuple(p for p in one.providers if p in right) for one, right in zip(entry.variants, heeded, strict=True))
+    kept = tuple(replace(one, providers=where) for one, where in zip(entry.variants, left, strict=True))
+    return replace(entry, variants=kept)
 
 
 def _compressed(job: Job, manifest: Manifest, output: Transaction) -> dict[str, dict[str, int]]:

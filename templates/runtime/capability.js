@@ -49,8 +49,8 @@ export async function choose(variants, { variant: wanted, device = "auto" }, ent
   const last = [];
   if (device === "webgpu" && !gpu) skipped.push("webgpu: this browser has no GPU adapter");
   for (const variant of named) {
-    /** What a golden check found. @param {string} on */
-    const wrong = (on) => variant.providers?.includes(on) === false && "it answers wrong";
+    /** What a golden check found, or what has no kernels there. @param {string} on */
+    const wrong = (on) => variant.providers?.includes(on) === false && "not made for it";
     const fault = gpu && (wrong("webgpu") || gpuFault(variant, gpu, device === "webgpu"));
     if (fault) skipped.push(`${variant.name} on webgpu: ${fault}`);
     else if (gpu) first.push({ variant, device: "webgpu" });

@@ -1,4 +1,5 @@
-"""A KV cache in the form that a model takes it, from floats and back: what `loaders.recoding` does, in numpy."""
+"""A KV cache in the form that a model takes it, from floats and back: what `loaders.recoding` does, in numpy, and what
+GroupQueryAttention does where it keeps the cache in few bits (`loaders.grouped`)."""
 
 from __future__ import annotations
 
@@ -10,22 +11,48 @@ from ...graph.generation import is_cache
 from ...graph.model import Port
 from ..recoding import STEPS
 from .feeds import Array, Feeds
+from .scales import Scales
+
+_NONE: Scales = {}
 
 
-def stored(feeds: Feeds, ports: Iterable[Port]) -> Feeds:
-    """`feeds` with its caches as `ports` take them."""
+def stored(feeds: Feeds, ports: Iterable[Port], scales: Scales = _NONE) -> Feeds:
+    """`feeds` with its caches as `ports` take them. `scales`: of those that an operator keeps in few bits."""
     caches = [port for port in ports if is_cache(port.name) and port.name in feeds]
-    return feeds | {port.name: _encoded(feeds[port.name], port.dtype) for port in caches}
+    return feeds | {port.name: _stored(feeds[port.name], port, scales.get(port.name)) for port in caches}
 
 
-def plain(names: Sequence[str], found: Sequence[Array], expected: Sequence[Array]) -> list[Array]:
+def plain(
+    names: Sequence[str], found: Sequence[Array], expected: Sequence[Array], scales: Scales = _NONE
+) -> list[Array]:
     """`found` with its caches as they are in `expected`."""
-    return [plain_one(name, a, lambda b=b: b) for name, a, b in zip(names, found, expected, strict=True)]  # type: ignore[misc]
+    pairs = zip(names, found, expected, strict=True)
+    return [plain_one(name, a, lambda b=b: b, scales) for name, a, b in pairs]  # type: ignore[misc]
 
 
-def plain_one(name: str, found: Array, expected: Callable[[], Array]) -> Array:
+def plain_one(name: str, found: Array, expected: Callable[[], Array], scales: Scales = _NONE) -> Array:
     """`expected` is asked for a cache only."""
-    return _decoded(found, expected()) if is_cache(name) else found
+    if not is_cache(name):
+        return found
+    return _unpacked(found, scales[name], expected()) if name in scales else _decoded(found, expected())
+
+
+def _stored(array: Array, port: Port, scale: Array | None) -> Array:
+    if scale is None or array.dtype.kind != "f":
+        return _encoded(array, port.dtype)
+    values = np.rint(array.astype(np.float32) / scale)
+    if port.dtype == "int8":
+        return np.clip(values, -128, 127).astype(np.int8)
+    halves = (np.clip(values, -8, 7) + 8).astype(np.uint8)  # the first of two in the lower half of a byte
+    packed: Array = halves[..., ::2] | (halves[..., 1::2] << 4)
+    return packed
+
+
+def _unpacked(array: Array, scale: Array, like: Array) -> Array:
+    if array.dtype == np.uint8:
+        halves = np.stack([array & 15, array >> 4], axis=-1).reshape(*array.shape[:-1], -1)
+        array = halves.astype(np.int8) - 8
+    return (array * scale).astype(like.dtype) if array.dtype == np.int8 else array
 
 
 def _encoded(array: Array, dtype: str) -> Array:

@@ -15,6 +15,7 @@ from .feeds import first_line
 from .measured import Measured
 from .metric import Metric
 from .samples import left_of, load
+from .scales import of_model
 from .session import Runner
 
 
@@ -49,10 +50,10 @@ def _compared(model: Model, baseline: Baseline, outputs: tuple[str, ...], metric
 def _pairs(
     model: Model, baseline: Baseline, outputs: tuple[str, ...], *, fast: bool = False
 ) -> Iterator[tuple[list[Array], list[Array]]]:
-    runner = Runner(model, fast=fast)
+    runner, scales = Runner(model, fast=fast), of_model(model)
     for inputs, expected in load(baseline, model.signature):
         try:
-            found = runner.run_for(outputs, stored(inputs, model.signature.inputs))
+            found = runner.run_for(outputs, stored(inputs, model.signature.inputs, scales))
         except Exception as error:
             raise _Fails(f"the result fails where the source runs: {first_line(error)}") from error
-        yield expected, plain(outputs, found, expected)
+        yield expected, plain(outputs, found, expected, scales)

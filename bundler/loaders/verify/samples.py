@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -20,10 +21,12 @@ from ...graph.model import Model, Signature
 from .archive import Writer
 from .baseline import Baseline
 from .cache import stored
+from .decoding import Decoding
 from .domains import Domains
 from .feeds import INTEGERS, Array, CannotFeed, Feeds, feeds, first_line
 from .given import Given, given
 from .outputs import Probabilities
+from .scales import of_model
 from .session import Runner
 from .shapes import Sizes, attempts, other_batch, shape
 
@@ -92,9 +95,9 @@ def _prepared(model: Model, golden: Given, most: int | None) -> tuple[Runner, It
 
 
 def _runs(runner: Runner, samples: Iterator[Feeds], model: Model) -> Iterator[tuple[Feeds, list[Array]]]:
-    wanted = [port.name for port in model.signature.inputs]
+    wanted, scales = [port.name for port in model.signature.inputs], of_model(model)
     for given_sample in samples:
-        sample = stored(given_sample, model.signature.inputs)
+        sample = stored(given_sample, model.signature.inputs, scales)
         try:
             outputs = runner.run({name: sample[name] for name in wanted})
         except Exception as error:
@@ -113,10 +116,10 @@ def _within(items: Iterator[Any], seconds: float) -> Iterator[Any]:
 def _generated(runner: Runner, model: Model) -> Iterator[Feeds]:
     maker = _Maker(model)
     sizes = _accepted(runner, maker)
-    yield maker.sample(sizes, 0)
-    yield maker.sample(sizes, 1)
+    yield maker.lived(runner, sizes, 0)
+    yield maker.lived(runner, sizes, 1)
     bigger = other_batch(model.signature.inputs, sizes)
-    yield maker.sample(bigger if bigger != sizes and _runs_with(runner, maker, bigger) else sizes, 2)
+    yield maker.lived(runner, bigger if bigger != sizes and _runs_with(runner, maker, bigger) else sizes, 2)
 
 
 class _Maker:
@@ -124,6 +127,7 @@ class _Maker:
 
     def __init__(self, model: Model) -> None:
         self.ports = model.signature.inputs
+        self._decoding = Decoding(model.signature)
         domains = Domains(_skeleton(model).graph)
         self._domains = {port.name: domains.of(port.name) for port in self.ports if port.dtype in INTEGERS}
         unranked = [port.name for port in self.ports if port.shape is None]
@@ -131,7 +135,18 @@ class _Maker:
             raise CannotFeed(f'input "{printable(unranked[0])}" does not say how many dimensions it has')
 
     def sample(self, sizes: Sizes, seed: int) -> Feeds:
+        sizes = self._decoding.agreeing(sizes)
         return feeds(self.ports, {port.name: shape(port, sizes) for port in self.ports}, self._domains, seed)
+
+    def lived(self, runner: Runner, sizes: Sizes, seed: int) -> Feeds:
+        """The same, of a decoder with a past of its own making: of tokens that no sample has."""
+
+        def run(sample: Feeds) -> Feeds:
+            values = runner.run(sample)
+            return dict(zip(runner.names, values, strict=True))
+
+        before = partial(self.sample, seed=seed + SAMPLES)
+        return self._decoding.lived(self.sample(sizes, seed), sizes, before, run)
 
 
 def _accepted(runner: Runner, maker: _Maker) -> Sizes:
