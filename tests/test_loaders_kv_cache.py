@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from onnx import ModelProto, TensorProto, helper
 
 from bundler.config.schema import GoldenSpec, LoaderSpec
 from bundler.emit.describe import providers
+from bundler.errors import StepError
 from bundler.graph.generation import generation_of
 from bundler.graph.model import Model
 from bundler.graph.write import private_copy
@@ -205,6 +207,35 @@ def test_four_bits_are_for_group_query_attention_alone(bench: Bench) -> None:
     assert (record.status, 'input "speaker"' in record.note) == ("skipped", True)
     record, model = bench.one(odd, INT8)
     assert (record.status, "not inside" in record.note, of_model(model)) == ("ok", True, {})
+
+
+def asking(bits: int, dtype: str | None = None) -> LoaderSpec:
+    return LoaderSpec("kv_cache", (("dtype", dtype), ("webgpu_bits", bits)))
+
+
+def test_a_session_may_decide_on_the_cache(bench: Bench, tmp_path: Path) -> None:
+    """The graph computes what it computed; the cache's last dimension alone has a name."""
+    source = bench.read(grouped())
+    first, again = (result := bench.run_model(source, asking(8), INT8)).records
+    assert (first.status, first.cosine) == ("ok", 1)
+    assert "1.30 keeps all bits" in first.note
+    assert (again.status, "session on WebGPU" in again.note) == ("skipped", True)
+    before, after = (generation_of(one.signature, source.signature) for one in (source, result.model))
+    assert before is not None
+    assert after == replace(before, webgpu_bits=8)
+    assert {port.shape[3] for port in result.model.signature.inputs if len(port.shape or ()) == 4} == {
+        "kv_cache_in_8_bits"
+    }
+
+
+def test_only_group_query_attention_has_a_cache_that_a_session_decides_on(bench: Bench) -> None:
+    record, _ = bench.one(llama(), asking(4))
+    assert (record.status, "not GroupQueryAttention" in record.note) == ("skipped", True)
+    record, _ = bench.one(grouped(), asking(0))
+    assert (record.status, "webgpu_bits is 0" in record.note) == ("skipped", True)
+    with pytest.raises(StepError) as caught:
+        bench.one(grouped(), asking(8, "float16"))
+    assert (caught.value.problems[0].code, "webgpu_bits=8" in str(caught.value.problems[0].fix)) == ("MB131", True)
 
 
 def test_numpy_makes_of_a_cache_what_the_graph_makes(bench: Bench, tmp_path: Path) -> None:

@@ -200,6 +200,7 @@ def _generation(found: Generation) -> dict[str, Any]:
         **({} if found.start is None else {"start": list(found.start)}),
         **({"suppressed": list(found.suppressed)} if found.suppressed else {}),
         **({"inPlace": True} if found.in_place else {}),
+        **({"webgpuBits": found.webgpu_bits} if found.webgpu_bits else {}),
     }
 
 

@@ -161,6 +161,7 @@ def _generation(value: Any, at: str) -> Generation:
         field(fields, at, "start", list_of(integer)) if "start" in fields else None,
         field(fields, at, "suppressed", list_of(integer)) if "suppressed" in fields else (),
         fields.get("inPlace") is True,
+        field(fields, at, "webgpuBits", integer) if "webgpuBits" in fields else 0,
     )
 
 

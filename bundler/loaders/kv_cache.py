@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from ..catalogue import problem
+from ..errors import StepError
 from ..graph.generation import Generation, generation_of
 from ..graph.model import Model
 from .base import Context, Skip
@@ -22,15 +24,18 @@ class KvCache:
     warn_cosine: ClassVar[float] = 0.995
     recodes_cache: ClassVar[bool] = True
 
-    dtype: Literal["float16", "int8", "int4"] = "float16"
+    dtype: Literal["float16", "int8", "int4"] | None = "float16"
     """float16 is as good as exact. int8 and int4 are for wasm: GPUs have no kernels for them. Where attention is
     GroupQueryAttention the operator reads and writes them, with scales from the entry's samples; elsewhere int8 gives
-    each token one scale a head, and there is no int4."""
+    each token one scale a head, and there is no int4. None: the graph's own."""
+    webgpu_bits: Literal[0, 4, 8] = 0
+    """With dtype=None: what a session on WebGPU is asked to keep of each value; 0: all of it. For GroupQueryAttention,
+    and for an onnxruntime-web that hands its GPU backend kvCacheQuantizationBits: 1.30 does not."""
 
     @property
     def wants_samples(self) -> bool:
         """Scales inside an operator are fixed before the first text."""
-        return self.dtype != "float16"
+        return self.dtype in ("int8", "int4")
 
     def reads(self) -> tuple[str, ...]:
         return ()
@@ -40,6 +45,10 @@ class KvCache:
         before = generation_of(model.signature, model.signature)
         if before is None:
             raise Skip("it has no KV cache: no inputs past_key_values.N.key with outputs present.N.key")
+        if self.webgpu_bits or self.dtype is None:
+            return self._asking(model, context, before)
+        if before.webgpu_bits:
+            raise Skip("a session on WebGPU decides on its KV cache already")
         if before.dtype not in ("float32", "float16") or before.dtype == self.dtype:
             raise Skip(f"its KV cache is {before.dtype} already")
         if self.dtype == "int4" and not before.in_place:
@@ -52,6 +61,22 @@ class KvCache:
                     raise
                 context.log(f"converted around GroupQueryAttention, not inside: {reason}")
         return _around(model, context, before, half=self.dtype == "float16")
+
+    def _asking(self, model: Model, context: Context, before: Generation) -> Model:
+        """Raises StepError (MB131) where the graph's cache were to change, too."""
+        from ..graph.edit import Edit
+        from .session_cache import leave_open
+
+        if self.dtype is not None:
+            what = "kv_cache takes `webgpu_bits` or another `dtype`, not both"
+            fix = f"Write kv_cache(None, webgpu_bits={self.webgpu_bits}), and the other dtype in another variant."
+            raise StepError(problem("MB131", what, fix=fix, entry=context.entry, step=self.name))
+        if not self.webgpu_bits:
+            raise Skip("it is to keep its dtype, and webgpu_bits is 0")
+        edit = Edit(model, context.scratch)
+        leave_open(edit, before, self.webgpu_bits)
+        context.log("for an onnxruntime-web that hands its GPU backend kvCacheQuantizationBits; 1.30 keeps all bits")
+        return edit.close()
 
 
 def _inside(model: Model, context: Context, before: Generation, bits: Literal[8, 4]) -> Model:

@@ -27,18 +27,24 @@ const ELEMENTS = { float32: Float32Array, float16: /** @type {any} */ (globalThi
 const TURN_MS = 8;
 const OWN = ["input_ids", "attention_mask", "position_ids", "decoder_input_ids", "cache_position"];
 
-/** Where outputs are left: on a GPU, which has no bytes with a sign. @param {import("./capability.js").Choice} choice */
+/**
+ * Where outputs are left: on a GPU, which has no bytes with a sign. And in how many bits the GPU's backend shall keep a
+ * cache. Not as `extra`: onnxruntime-web 1.30 adds that to the session's options when the backend has read them.
+ * @param {import("./capability.js").Choice} choice
+ */
 export function placement({ variant: { generation, outputs, part }, device }) {
   if (!isSound(generation) || device !== "webgpu") return {};
   const present = new Set(generation.cache.map((pair) => pair[1]));
   const stay = outputs.filter(({ name, dtype }) => dtype.startsWith("float") && (present.has(name) || (part !== undefined && !part.includes(name))));
-  return { preferredOutputLocation: Object.fromEntries(stay.map(({ name }) => [name, "gpu-buffer"])) };
+  const { webgpuBits } = generation;
+  const asked = webgpuBits && part === undefined ? { executionProviders: [{ name: device, kvCacheQuantizationBits: String(webgpuBits) }] } : {};
+  return { ...asked, preferredOutputLocation: Object.fromEntries(stay.map(({ name }) => [name, "gpu-buffer"])) };
 }
 
 /** The manifest is not trusted. @param {Generation | undefined} generation @returns {generation is Generation} */
 function isSound(generation) {
-  const { dtype, cache, end, start = [], suppressed = [] } = generation ?? {};
-  const sound = typeof dtype === "string" && [end, start, suppressed].every(Array.isArray) && Array.isArray(cache) && cache.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every((name) => typeof name === "string"));
+  const { dtype, cache, end, start = [], suppressed = [], webgpuBits = 8 } = generation ?? {};
+  const sound = [4, 8].includes(webgpuBits) && typeof dtype === "string" && [end, start, suppressed].every(Array.isArray) && Array.isArray(cache) && cache.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every((name) => typeof name === "string"));
   if (!sound) throw new MbundleError("manifest", "The manifest is not valid: a variant's generation.");
   return true;
 }
@@ -52,12 +58,20 @@ export function generative(given, model) {
   const { generation, part } = given.variant;
   if (!generation) return model;
   if (part) return Object.assign({}, model, { parts: given });
-  const writing = "text" in given ? given : { .../** @type {Writing} */ (/** @type {unknown} */ (given)), text: async () => alike(given) };
+  let writing = "text" in given ? given : { .../** @type {Writing} */ (/** @type {unknown} */ (given)), text: async () => alike(given) };
   const { entry } = given.info;
   /** Only some models on some devices have them. @type {Promise<ReturnType<typeof import("./room.js").makeRooms>> | undefined} */
   let rooms;
   const roomy = !("text" in given) && generation.inPlace && given.info.device === "webgpu";
-  const findRooms = () => (rooms ??= import("./room.js").then(({ makeRooms }) => makeRooms(/** @type {import("./room.js").Holder} */ (given)), () => undefined));
+  const findRooms = () => (rooms ??= import("./room.js").then(({ makeRooms }) => makeRooms(/** @type {import("./room.js").Holder} */ ({ ...given, variant: writing.variant })), () => undefined));
+  /** @type {Promise<void> | undefined} */
+  let settled;
+  /** Which width the cache of this session has shows when it runs. @param {ReturnType<typeof checked>} request */
+  const settle = (request) => (settled ??= import("./packed.js").then(async ({ settle }) => {
+    const device = "text" in given ? "wasm" : given.info.device; // stages are not asked for other bits
+    const first = { ...request, prompt: request.prompt.slice(0, 1), max_new_tokens: 1, signal: undefined, onToken: undefined };
+    writing = { ...writing, variant: await settle(writing.variant, device, (variant) => write({ ...writing, variant }, first)) };
+  }));
   /** @type {Set<Promise<unknown>>} */
   const under = new Set();
   /** @type {Promise<void> | undefined} */
@@ -68,7 +82,8 @@ export function generative(given, model) {
     signal?.throwIfAborted();
     if (disposed) throw new MbundleError("disposed", `${entry} has been disposed of.`);
     const request = checked(options, writing.variant);
-    const text = roomy ? writeInRoom(request) : write(writing, request);
+    const begin = () => (roomy ? writeInRoom(request) : write(writing, request));
+    const text = generation.webgpuBits ? settle(request).then(begin) : begin();
     under.add(text);
     text.catch(() => {}).finally(() => under.delete(text));
     return signal ? orAbort(text, signal) : text;

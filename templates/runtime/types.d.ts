@@ -156,6 +156,8 @@ export interface Generation {
   readonly suppressed?: readonly number[];
   /** Whether past and present may be one buffer, as long as the longest text. */
   readonly inPlace?: boolean;
+  /** What a session on WebGPU is asked to keep of each value of the cache. */
+  readonly webgpuBits?: 4 | 8;
 }
 export type Tokens = ArrayLike<number> | ArrayLike<bigint> | readonly (readonly number[])[] | { readonly data: ArrayLike<number> | ArrayLike<bigint> };
 export interface GenerateOptions {

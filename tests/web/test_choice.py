@@ -14,11 +14,10 @@ from playwright.sync_api import Page, Playwright
 
 from . import dist
 from .conftest import ARGS, outcome, until, value
+from .gpu import GPU
 from .server import Site
 
 pytestmark = pytest.mark.browser
-
-GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"]
 
 
 def scale(factor: float, *, op: str = "Mul", half: bool = False) -> onnx.ModelProto:

@@ -82,7 +82,8 @@ def test_from_a_checkpoint_to_a_page_that_writes(project: Path, visit: Callable[
     full, recoded = manifest["writer"]["variants"]
     assert "GroupQueryAttention" in str(full["requires"])
     assert full["generation"]["inPlace"]
-    assert "inPlace" not in recoded["generation"]
+    assert (recoded["generation"]["dtype"], recoded["generation"]["inPlace"]) == ("int8", True)
+    assert recoded["providers"] == ["wasm"]  # kept inside the operator
     assert {"config.json", "generation_config.json", "tokenizer.json"} == {
         asset["name"] for asset in manifest["writer"]["assets"]
     }

@@ -17,9 +17,9 @@ from fixtures.decoder.native import Native
 
 from ..cli import run
 from ..dist import validator
-from .conftest import ARGS, BLANK, ORT, value
+from .conftest import BLANK, ORT, value
+from .gpu import gpu_page
 from .server import Site, serving
-from .test_choice import GPU
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
@@ -217,16 +217,8 @@ def test_on_a_gpu_the_cache_stays_there(driver: Playwright, project: Path, promp
       const { tokens } = await model.generate({ input_ids: arg.prompt, max_new_tokens: 5 });
       return { tokens, places, device: model.info.device };
     """
-    args = [*(arg for arg in ARGS if arg != "--disable-gpu"), *GPU]
-    mounts = {"/dist/": project / "dist", "/ort/": ORT}
-    with serving(Site(mounts=mounts, pages={"/": BLANK})) as site:
-        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=args)
-        page = browser.new_page()
-        page.goto(site.origin + "/")
-        if not page.evaluate("Boolean(navigator.gpu) && navigator.gpu.requestAdapter().then(Boolean)"):
-            pytest.skip("no WebGPU here")
+    with gpu_page(driver, {"/dist/": project / "dist", "/ort/": ORT}) as page:
         found = {name: value(page, script, {"variant": name, "prompt": prompts[0]}) for name in ("full", "small")}
-        browser.close()
     native = Native(str(project / "model.onnx")).greedy(prompts[0], 5)
     assert found["full"] == {"tokens": native, "places": ["cpu", *["gpu-buffer"] * 4], "device": "webgpu"}
     assert found["small"]["places"] == ["cpu"] * 5

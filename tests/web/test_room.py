@@ -18,9 +18,8 @@ from fixtures.decoder.shape import SHAPE
 
 from .. import dist
 from ..cli import run
-from .conftest import ARGS, BLANK, ORT, value
-from .server import Site, serving
-from .test_choice import GPU
+from .conftest import ORT, value
+from .gpu import gpu_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]
 
@@ -82,17 +81,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def page(project: Path, driver: Playwright) -> Iterator[Page]:
     """A fresh one each: what a test counts is its own."""
-    args = [*(arg for arg in ARGS if arg != "--disable-gpu"), *GPU]
-    with serving(Site(mounts={"/dist/": project / "dist", "/ort/": ORT}, pages={"/": BLANK})) as site:
-        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=args)
-        page = browser.new_page()
-        page.set_default_timeout(120_000)
-        page.goto(site.origin + "/")
-        if not page.evaluate("Boolean(navigator.gpu) && navigator.gpu.requestAdapter().then(Boolean)"):
-            pytest.skip("no WebGPU here")
+    with gpu_page(driver, {"/dist/": project / "dist", "/ort/": ORT}) as page:
         page.evaluate(COUNTING)
         yield page
-        browser.close()
 
 
 def held_out(length: int, skip: int = 1) -> list[int]:

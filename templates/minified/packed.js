@@ -1,0 +1,1 @@
+const e={float32:32,float16:16};export async function settle(n,a,s){const{headDim:o,webgpuBits:p=0,dtype:c}=n.generation,i=t(n,o);return"webgpu"!==a?i:s(i).then(()=>i,()=>t(n,(o*p+32)/(e[c]??32)))}function t(e,t){const n=new Set(e.generation.cache.map(([e])=>e)),a=e.inputs.map(e=>n.has(e.name)?{...e,shape:[...(e.shape??[]).slice(0,3),t]}:e);return{...e,inputs:a}}
