@@ -66,11 +66,10 @@ export function generative(given, model) {
   const findRooms = () => (rooms ??= import("./room.js").then(({ makeRooms }) => makeRooms(/** @type {import("./room.js").Holder} */ ({ ...given, variant: writing.variant })), () => undefined));
   /** @type {Promise<void> | undefined} */
   let settled;
-  /** Which width the cache of this session has shows when it runs. @param {ReturnType<typeof checked>} request */
-  const settle = (request) => (settled ??= import("./packed.js").then(async ({ settle }) => {
-    const device = "text" in given ? "wasm" : given.info.device; // stages are not asked for other bits
-    const first = { ...request, prompt: request.prompt.slice(0, 1), max_new_tokens: 1, signal: undefined, onToken: undefined };
-    writing = { ...writing, variant: await settle(writing.variant, device, (variant) => write({ ...writing, variant }, first)) };
+  /** How wide the cache of this session is. */
+  const settle = () => (settled ??= import("./packed.js").then(async ({ settle }) => {
+    const [device, ort] = "text" in given ? ["wasm", undefined] : [given.info.device, given.ort]; // stages are not asked for other bits
+    writing = { ...writing, variant: await settle(writing.variant, device, /** @type {any} */ (ort)) };
   }));
   /** @type {Set<Promise<unknown>>} */
   const under = new Set();
@@ -83,7 +82,7 @@ export function generative(given, model) {
     if (disposed) throw new MbundleError("disposed", `${entry} has been disposed of.`);
     const request = checked(options, writing.variant);
     const begin = () => (roomy ? writeInRoom(request) : write(writing, request));
-    const text = generation.webgpuBits ? settle(request).then(begin) : begin();
+    const text = generation.webgpuBits ? settle().then(begin) : begin();
     under.add(text);
     text.catch(() => {}).finally(() => under.delete(text));
     return signal ? orAbort(text, signal) : text;

@@ -43,7 +43,7 @@ WRITE = """
       asked.push(options.executionProviders[0]);
       const session = await ort.InferenceSession.create(graph, options);
       return { release: () => session.release(), run: async (feeds, outputs) => {
-        widths.push(feeds["past_key_values.0.key"]?.dims.slice(2).join());
+        if (feeds.input_ids) widths.push(feeds["past_key_values.0.key"].dims.slice(2).join());
         return session.run(feeds, outputs);
       } };
     } } } });
