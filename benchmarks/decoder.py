@@ -1,9 +1,10 @@
 """A small language model, smaller: bytes, quality, speed. `python -m benchmarks.decoder`
 
-fp32 beside smaller caches and 4-bit weights, of the decoder that `python -m fixtures.decoder` trains. Natively:
-perplexity on text that it has not seen, through the cache in pieces, and how often its likeliest token is fp32's. In
-Chromium: tokens a second, the median of --rounds in which all take turns, beside `@huggingface/transformers` (`npm ci`
-in benchmarks/load_page) on the same fp32 and 4-bit files. Exit status 1 when a goal is missed.
+fp32 beside smaller caches and 4-bit weights, of the decoder that `python -m fixtures.decoder` trains; "gqa" is the same
+one with GroupQueryAttention. Natively: perplexity on text that it has not seen, through the cache in pieces, and how
+often its likeliest token is fp32's. In Chromium: tokens a second, the median of --rounds in which all take turns,
+beside `@huggingface/transformers` (`npm ci` in benchmarks/load_page) on the same fp32 and 4-bit files. Exit
+status 1 when a goal is missed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from bundler.emit.manifest import Variant, read_manifest
 from bundler.measure.assemble import GRAPH, assemble
 from bundler.measure.chromium import arguments
 from fixtures import decoder
+from fixtures.decoder import grouped
 from fixtures.decoder.native import Native
+from fixtures.decoder.shape import SHAPE
 
 from .build import Figure
 from .load import PAGE, ROOT, peer
@@ -37,7 +40,11 @@ from .processes import python
 CONFIG = """from bundler import Entry, define_config
 from bundler.loaders import kv_cache, quantize_weights
 
-config = define_config(entries={"writer": Entry(source="model.onnx", variants={
+config = define_config(entries={"grouped": Entry(source="grouped.onnx", variants={
+    "gqa": [],
+    "gqa-kv8": [kv_cache("int8")],
+    "gqa-kv4": [kv_cache("int4")],
+}), "writer": Entry(source="model.onnx", variants={
     "fp32": [],
     "fp32-kv16": [kv_cache()],
     "fp32-kv8": [kv_cache("int8")],
@@ -65,13 +72,17 @@ class Row:
 
 def prepare(folder: Path) -> tuple[Variant, ...]:
     """Builds in `folder`; puts the files of fp32 and q4 where transformers.js looks for them."""
+    import onnx
+
     shutil.copytree(decoder.folder(), folder, dirs_exist_ok=True)
+    onnx.save(grouped.grouped(SHAPE, grouped.weights_of(str(folder / "model.onnx"))), folder / "grouped.onnx")
     (folder / "model.config.py").write_text(CONFIG)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
     done = subprocess.run(python("-m", "bundler", "build"), cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
-    variants = read_manifest(str(folder / "dist")).entries["writer"].variants
+    entries = read_manifest(str(folder / "dist")).entries
+    variants = (*entries["writer"].variants, *entries["grouped"].variants)
     (folder / "onnx").mkdir()
     for variant in variants:
         if variant.name in ("fp32", "q4"):
@@ -133,7 +144,14 @@ def alike(one: list[int], other: list[int]) -> int:
 
 
 WAYS: dict[str, tuple[str, dict[str, str]]] = {
-    **{name: ("ours", {"variant": name}) for name in ("fp32", "fp32-kv16", "fp32-kv8", "q4", "q4-kv8")},
+    **{
+        name: ("ours", {"entry": entry, "variant": name})
+        for entry, names in (
+            ("writer", ("fp32", "fp32-kv16", "fp32-kv8", "q4", "q4-kv8")),
+            ("grouped", ("gqa", "gqa-kv8", "gqa-kv4")),
+        )
+        for name in names
+    },
     "transformers.js fp32": ("transformers", {"dtype": "fp32"}),
     "transformers.js q4": ("transformers", {"dtype": "q4"}),
 }
@@ -178,6 +196,10 @@ def goals(rows: dict[str, Row], times: dict[str, dict[str, Any]]) -> Iterator[Fi
     yield Figure("kv16: perplexity, of fp32's", rows["fp32-kv16"].perplexity / full.perplexity, 1.001)
     yield Figure("kv8: perplexity, of fp32's", rows["fp32-kv8"].perplexity / full.perplexity, 1.005)
     yield Figure("q4-kv8: perplexity, of fp32's", small.perplexity / full.perplexity, 1.1)
+    yield Figure("gqa-kv8: bytes a token, of fp32's", rows["gqa-kv8"].token / full.token, 0.25)
+    yield Figure("gqa-kv8: perplexity, of fp32's", rows["gqa-kv8"].perplexity / full.perplexity, 1.005)
+    yield Figure("gqa-kv4: bytes a token, of fp32's", rows["gqa-kv4"].token / full.token, 0.125)
+    yield Figure("gqa-kv4: perplexity, of fp32's", rows["gqa-kv4"].perplexity / full.perplexity, 1.1)
     yield Figure("fp32: time a token, of transformers.js'", step["fp32"] / step["transformers.js fp32"], 1.1)
     yield Figure("q4: time a token, of transformers.js'", step["q4"] / step["transformers.js q4"], 1.1)
 

@@ -2,10 +2,10 @@
 
 const build = "ort-wasm-simd-threaded";
 
-/** @param {{dist: string, variant: string}} given */
-export async function ours({ dist, variant }) {
+/** @param {{dist: string, entry: string, variant: string}} given */
+export async function ours({ dist, entry, variant }) {
   const { load } = await import(`${dist}models.js`);
-  const model = await load("writer", { variant, device: "wasm" });
+  const model = await load(entry, { variant, device: "wasm" });
   return async (prompt, count, onToken) => (await model.generate({ input_ids: prompt, max_new_tokens: count, eos_token_id: [], onToken })).tokens;
 }
 
