@@ -62,7 +62,7 @@ def test_every_weight_can_be_read_back_from_its_place(tmp_path: Path) -> None:
     assert placements["tiny0", "fp32"] == Placement((), (None,))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     sizes=st.lists(st.integers(1024, 90_000), min_size=1, max_size=12),
     repeats=st.lists(st.integers(0, 11), max_size=6),

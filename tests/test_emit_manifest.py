@@ -229,7 +229,7 @@ def paths(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     ]  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_whatever_is_put_in_the_reader_agrees_with_the_schema(good: Any, data: st.DataObject) -> None:
     """What the reader takes the schema takes; neither dies."""

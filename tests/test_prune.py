@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import ModelProto, helper, numpy_helper
 
@@ -283,7 +283,7 @@ class Grown:
 LAYERS = ("plain", "depthwise", "grouped", "residual", "branches", "gated", "split", "pixels")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(st.lists(st.sampled_from(LAYERS), max_size=4), st.integers(0, 10_000))
 def test_units_whose_weights_are_zero_go_without_a_trace(layers: list[str], seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -322,7 +322,6 @@ def test_units_whose_weights_are_zero_go_without_a_trace(layers: list[str], seed
         assert ops(result).keys() <= ops(zeroed).keys()
 
 
-@settings(deadline=None)
 @given(st.integers(2, 12), st.integers(1, 3), st.integers(1, 6), st.integers(0, 10_000))
 def test_the_ladder_takes_what_costs_least_and_the_fit_is_the_best_one(
     units: int, taps: int, outputs: int, seed: int

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
@@ -35,7 +35,6 @@ def pruned(weight: Array, share: float) -> tuple[Array, int]:
         return np.frombuffer(data, weight.dtype).reshape(weight.shape), zeros
 
 
-@settings(deadline=None)
 @given(
     st.integers(1, 700),
     st.integers(1, 700),
