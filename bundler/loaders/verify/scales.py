@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from ...graph.generation import is_cache
 from ...graph.inplace import ATTENTION, PAST, PRESENT, SCALE
-from ...graph.model import Model
+from ...graph.model import Model, Port
 from ...graph.payloads import read_region
 from .feeds import Array
 
@@ -17,8 +18,15 @@ Scales = dict[str, Array]
 """Name of a past or a present -> float32 [1, heads, 1, head], or one number for all."""
 
 
+def may_have(inputs: Iterable[Port]) -> bool:
+    """Whether a graph with these inputs is worth parsing for scales: nearly all have none."""
+    return any(is_cache(port.name) and port.dtype in ("int8", "uint8") for port in inputs)
+
+
 def of_model(model: Model) -> Scales:
     """{} for a model without such a cache."""
+    if not may_have(model.signature.inputs):
+        return {}
     import onnx
     from onnx import numpy_helper
 
