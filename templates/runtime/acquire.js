@@ -17,9 +17,17 @@ const LOCK_WAIT_MS = 30_000; // a frozen tab keeps its locks; better to download
  * @property {Uint8Array<ArrayBuffer>} target
  * @property {boolean} hold in memory, where the device's store does not take it
  * @property {import("./types.d.ts").Kept} [kept]
+ * @property {Behind} [behind]
  * @property {number} priority
  * @property {AbortSignal} signal
  * @property {(have: number, fromCache: boolean) => void} onBytes
+ *
+ * @typedef {(bytes: Uint8Array<ArrayBuffer>, onCopied: (value?: unknown) => void) => Promise<void>} Write
+ *
+ * @typedef {object} Behind files that are stored when there is time; see behind.js
+ * @property {(blob: import("./types.d.ts").FileRef, write: Write, go: (value?: unknown) => void) => Promise<void> | undefined} add
+ *   calls `go` at once, and settles when the file has been written or given up; undefined: it is to be stored now
+ * @property {() => unknown} flush the time has come
  *
  * @typedef {object} Flight
  * @property {Promise<Uint8Array<ArrayBuffer>>} bytes
@@ -27,8 +35,15 @@ const LOCK_WAIT_MS = 30_000; // a frozen tab keeps its locks; better to download
  * @property {AbortController} controller aborted when nobody wants the file any more
  */
 
-/** What is being stored behind the loads. @type {Set<Promise<void>>} */
+/** What is being stored behind the loads. @type {Set<Promise<unknown>>} */
 const storing = new Set();
+
+/** @template T @param {Promise<T>} task */
+export function track(task) {
+  const kept = task.finally(() => storing.delete(kept));
+  storing.add(kept);
+  return kept;
+}
 
 export const stored = async () => void (await Promise.allSettled(storing));
 
@@ -40,7 +55,6 @@ const flights = new Map();
  * @param {Want} want
  */
 export async function acquire(want) {
-  want.signal.throwIfAborted();
   const flight = flights.get(want.blob.sha256) ?? start(want);
   flight.wants.add(want);
   try {
@@ -85,9 +99,9 @@ async function fly(want, flight) {
     withLock(want, async (waited) => {
       if (!(waited && (await stored()))) {
         await fetchVerified(want, tell(false));
-        const kept = put(want.blob, want.target, want.hold, () => resolve(undefined)).finally(() => storing.delete(kept));
-        storing.add(kept);
-        await kept;
+        /** @type {Write} */
+        const write = (bytes, onCopied) => track(put(want.blob, bytes, want.hold, onCopied));
+        await (want.behind?.add(want.blob, write, resolve) ?? write(want.target, resolve));
       }
       resolve(undefined);
     }).catch(reject);
@@ -112,7 +126,7 @@ async function fetchVerified({ blob, url, target, priority, signal }, onBytes) {
   const job = { url, file: blob.file, target, signal, onBytes, stored: await keeps() };
   // A second time past the HTTP cache, in case that is where the wrong bytes are.
   for (const reload of [false, true]) {
-    const good = await inLane(priority, signal, async () => (checked ? checked({ ...job, reload }, blob.sha256) : void (await download({ ...job, reload }))));
+    const good = await inLane(priority + 0.5, signal, async () => (checked ? checked({ ...job, reload }, blob.sha256) : void (await download({ ...job, reload }))));
     if (good ?? (await sha256(target)) === blob.sha256) return;
     onBytes(0);
   }
@@ -124,7 +138,7 @@ async function fetchVerified({ blob, url, target, priority, signal }, onBytes) {
  * @param {Want} want
  * @param {(waited: boolean) => Promise<void>} task told whether another tab held the lock before
  */
-async function withLock({ blob, signal }, task) {
+async function withLock({ blob, signal, behind }, task) {
   const locks = (await isShared()) ? globalThis.navigator?.locks : undefined;
   let started = false;
   /** @param {boolean} waited */
@@ -135,21 +149,13 @@ async function withLock({ blob, signal }, task) {
   try {
     const name = `mbundle:${blob.sha256}`;
     await locks?.request(name, { ifAvailable: true }, (lock) => lock && once(false));
-    if (locks && !started) await locks.request(name, { signal: either(signal, LOCK_WAIT_MS) }, () => once(true));
+    if (locks && !started) {
+      behind?.flush(); // the other tab may be waiting for this one
+      await locks.request(name, { signal: AbortSignal.any([signal, AbortSignal.timeout(LOCK_WAIT_MS)]) }, () => once(true));
+    }
   } catch (error) {
     if (started) throw error;
     signal.throwIfAborted();
   }
   if (!started) await once(locks !== undefined);
-}
-
-/** @param {AbortSignal} signal @param {number} ms */
-function either(signal, ms) {
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), ms);
-  signal.addEventListener("abort", () => {
-    clearTimeout(timer);
-    controller.abort(signal.reason);
-  });
-  return controller.signal;
 }

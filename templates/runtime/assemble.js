@@ -18,7 +18,8 @@ import { lazyView, release } from "./view.js";
  * @property {Uint8Array<ArrayBuffer>} graph
  * @property {{blob: import("./types.d.ts").FileRef, target: Uint8Array<ArrayBuffer>}[]} places graph first, then the chunks in order
  * @property {() => Mounted[]} mount
- * @property {() => void} drop what was read last, once a session is open
+ * @property {(opened?: boolean) => Promise<unknown> | void} drop once no session reads any more: gives back what is left; what it returns, the session must outlive
+ * @property {(signal: AbortSignal) => import("./acquire.js").Behind} [behind] `signal`: of all fetches
  */
 
 /**

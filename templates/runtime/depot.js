@@ -7,7 +7,7 @@ import { forLarge, openStore } from "./store.js";
 /** What `preload` brought in vain, as soon as there is such. @type {typeof import("./memory.js").memory | undefined} */
 let overflow;
 let full = false;
-const LARGE = 64 << 20; // bytes; from here on the private file system is worth its start
+export const LARGE = 64 << 20; // bytes; from here on the private file system is worth its start, and copies are not
 export const BIG = 192 << 20; // bytes; from here on memory counts more than a second
 
 /** Whether what is stored now will be found again. */
@@ -32,6 +32,8 @@ export async function take({ sha256 }, target, onBytes) {
 
 /** @type {Promise<unknown>} */
 let before = Promise.resolve();
+/** Files are as good as copied at once; of a large model there is no room for copies. */
+let small = true;
 
 /** Nothing more is stored until `task` is done; what is fetched meanwhile waits in memory. @param {Promise<unknown>} task */
 export const holdBack = (task) => void (before = Promise.all([before, task]));
@@ -43,6 +45,10 @@ export const holdBack = (task) => void (before = Promise.all([before, task]));
  * @param {() => void} onCopied `bytes` are not needed any more
  */
 export async function put({ sha256 }, bytes, hold, onCopied) {
+  if (small) {
+    bytes = bytes.slice();
+    onCopied();
+  }
   const [store] = await Promise.all([openStore(), before]);
   if (store.shared && !full) {
     const leave = await room(bytes.length);
@@ -91,20 +97,23 @@ export async function holds({ sha256 }) {
  * @param {readonly FileRef[]} files
  */
 export async function reserve(files) {
-  if (sizeOf(files) > LARGE) await forLarge();
+  small = sizeOf(files) <= LARGE;
+  if (!small) await forLarge();
   most = sizeOf(files) > BIG ? 16 << 20 : 96 << 20;
   if (!(await isShared())) return giveUp("only an https origin has a store");
   const { quota, usage } = await usageOf();
-  if (quota === null || usage === null || sizeOf(files) < quota - usage) return;
-  const missing = await Promise.all(files.map(async (file) => !(await holds(file))));
-  if (sizeOf(files.filter((_, index) => missing[index])) >= quota - usage) giveUp("the browser allows this origin no more storage");
+  if (quota === null || usage === null) return;
+  let left = quota - usage;
+  if (sizeOf(files) < left) return;
+  for (const file of files) if (!(await holds(file))) left -= file.bytes;
+  if (left <= 0) giveUp("the browser allows this origin no more storage");
 }
 
 /** For an app that has just made room. */
 export const tryAgain = () => void (full = false);
 
-/** @param {readonly FileRef[]} files */
-const sizeOf = (files) => files.reduce((sum, { bytes }) => sum + bytes, 0);
+/** @param {readonly {bytes: number}[]} files */
+export const sizeOf = (files) => files.reduce((sum, { bytes }) => sum + bytes, 0);
 
 /** @param {unknown} why */
 function giveUp(why) {

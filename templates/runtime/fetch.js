@@ -2,6 +2,7 @@
 // (a reset, a stall, a 503, a body cut short) and resumes where it stopped; names what it cannot.
 
 import { MbundleError, textOf } from "./errors.js";
+import { orAbort, pause } from "./scope.js";
 
 const ATTEMPTS = 5;
 const IDLE_MS = 10_000; // without a byte, and once more: a slow network is not an error, one silent for 20 s is
@@ -46,7 +47,7 @@ export async function download(job) {
       if (state.have > most) [most, attempt] = [state.have, 1];
       if (!mayRetry(error, attempt)) throw error;
       state.reload ||= ["http", "html", "size"].includes(error.code);
-      await pause(delayOf(attempt, error.retryAfter), job.signal);
+      await orAbort(pause(delayOf(attempt, error.retryAfter)), job.signal);
     }
   }
 }
@@ -62,20 +63,6 @@ function mayRetry({ code, status = 0 }, attempt) {
 /** Doubles, with jitter, so that the tabs of many users do not come back in step. @param {number} attempt @param {number} [asked] s */
 const delayOf = (attempt, asked) =>
   asked !== undefined ? Math.min(asked, 30) * 1000 : Math.min(BASE_DELAY_MS * 2 ** (attempt - 1), MOST_DELAY_MS) * (0.5 + Math.random());
-
-/** @param {number} ms @param {AbortSignal} signal @returns {Promise<void>} */
-const pause = (ms, signal) =>
-  new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", stop, { once: true });
-  });
 
 /** @param {Job} job @param {State} state */
 async function attemptOnce(job, state) {
@@ -120,12 +107,15 @@ async function accept(response, { file, target, onBytes }, state) {
 /** @param {Response} response @param {string} file @param {number} want @returns {MbundleError | undefined} */
 function faultOf({ status, headers, type }, file, want) {
   if (status !== 200) return new MbundleError("http", `The server answers ${status} for ${file}.`, { file, status, retryAfter: secondsOf(headers) });
-  if (/^text\/html/i.test(headers.get("content-type") ?? "")) return new MbundleError("html", `Instead of ${file} the server sends an HTML page.`, { file });
+  if (/^text\/html/i.test(headers.get("content-type") ?? "")) return page(file);
   const length = headers.get("content-length");
   // Across origins Content-Encoding cannot be read, so that the length may be that of compressed bytes.
   if (type === "basic" && length !== null && !headers.get("content-encoding") && Number(length) > want) return wrongSize(file, Number(length), want);
   return undefined;
 }
+
+/** @param {string} file */
+const page = (file) => new MbundleError("html", `Instead of ${file} the server sends an HTML page.`, { file });
 
 /** @param {Headers} headers */
 const secondsOf = (headers) => {
@@ -135,7 +125,7 @@ const secondsOf = (headers) => {
 
 /** @param {string} file @param {number} got @param {number} want @param {Uint8Array} [head] */
 function wrongSize(file, got, want, head) {
-  if (head?.[0] === 0x3c) return new MbundleError("html", `Instead of ${file} the server sends something that looks like HTML.`, { file });
+  if (head?.[0] === 0x3c) return page(file);
   const zipped = head?.[0] === 0x1f && head[1] === 0x8b ? ", still compressed" : "";
   return new MbundleError("size", `${file} has ${got} bytes${zipped}, not ${want}.`, { file });
 }

@@ -4,14 +4,14 @@ import { acquire } from "./acquire.js";
 import { noteBuild } from "./announce.js";
 import { filesOf, layOut } from "./assemble.js";
 import { choose } from "./capability.js";
-import { BIG, holdBack, holds, note, reserve } from "./depot.js";
+import { LARGE, holdBack, holds, note, reserve, sizeOf } from "./depot.js";
 import { MbundleError } from "./errors.js";
 import { makeModel } from "./model.js";
 import { startOrt } from "./ort.js";
 import { fetchManifest } from "./pinned.js";
 import { locate } from "./place.js";
 import { trackProgress } from "./progress.js";
-import { orAbort, together, within } from "./scope.js";
+import { orAbort, pause, together, within } from "./scope.js";
 import { openSession } from "./session.js";
 
 /**
@@ -26,6 +26,9 @@ import { openSession } from "./session.js";
 /** Graphs (sha256) that onnxruntime-web reads otherwise than view.js expects; they get plain buffers. @type {Set<string>} */
 const plain = new Set();
 const NEVER = new AbortController().signal;
+const HOLD_MS = 2_000;
+/** What an app that waits for the model does first: it runs. */
+export const letRun = () => pause(100);
 /** After these another variant, or another device, may still do. */
 const NEXT = new Set(["session", "run", "memory", "ort"]);
 
@@ -42,7 +45,10 @@ export async function loadEntry(spec, options) {
     const choice = /** @type {Choice} */ (choices[index]);
     const last = index === choices.length - 1;
     try {
-      const model = await (choice.variant.stages ? import("./stages.js").then(({ openStages }) => openStages(spec, choice, options, skipped)) : open(spec, choice, options, skipped));
+      const opening = choice.variant.stages ? import("./stages.js").then(({ openStages }) => openStages(spec, choice, options, skipped)) : open(spec, choice, options, skipped);
+      // Storing takes this thread, too. On a slow network it does not wait: there a visit that ends early has cost more.
+      if (sizeOf(choice.variant.data) <= LARGE) holdBack(within(HOLD_MS, opening.then(letRun, () => {})));
+      const model = await opening;
       if (!last && !(planned.proven && index === 0)) await prove(model, signal);
       remember(planned, choice);
       return model;
@@ -149,7 +155,7 @@ export async function explained(spec, error, signal) {
   return import("./stale.js").then(({ explain }) => explain(spec, error, signal), () => error);
 }
 
-/** @param {Spec} spec @param {FileRef} blob @param {Uint8Array<ArrayBuffer>} target @param {Pick<import("./acquire.js").Want, "hold" | "kept" | "priority" | "signal" | "onBytes">} how */
+/** @param {Spec} spec @param {FileRef} blob @param {Uint8Array<ArrayBuffer>} target @param {Pick<import("./acquire.js").Want, "hold" | "kept" | "behind" | "priority" | "signal" | "onBytes">} how */
 const bring = (spec, blob, target, how) => acquire({ blob, url: locate(spec, blob.file), target, ...how });
 
 /**
@@ -160,23 +166,21 @@ export async function open(spec, choice, options, skipped) {
   const { signal = NEVER } = options;
   const { variant, device } = choice;
   const lazy = !plain.has(variant.graph.sha256);
-  const large = variant.data.reduce((sum, { bytes }) => sum + bytes, 0) > BIG;
-  const frugal = large ? await import("./frugal.js").catch(() => undefined) : undefined;
-  const pieces = lazy && device === "wasm" && !options.kept && variant.data.every(({ tensors }) => tensors.length > 0) && frugal;
-  const layout = pieces ? pieces.layOut(variant) : layOut(variant, lazy, options.kept);
+  const frugal = sizeOf(variant.data) > LARGE ? await import("./frugal.js").catch(() => undefined) : undefined;
+  const layout = (lazy && frugal?.layOut(spec, choice, options)) || layOut(variant, lazy, options.kept);
   const progress = trackProgress(spec.name, layout.places.map(({ blob }) => blob), options.onProgress);
   const writer = variant.generation && import("./generate.js").catch(() => undefined); // while the weights come
   const ort = await startAndFetch(spec, choice, layout, progress, options);
   const writing = await writer;
   progress.tell("session");
-  await frugal?.collectGarbage();
+  const settings = await frugal?.settle(variant);
   const files = layout.mount();
   try {
-    const session = await untilAborted(openSession(ort, choice, layout.graph, files, { ...frugal?.SETTINGS, ...writing?.placement(choice), ...options.sessionOptions }), signal);
-    layout.drop();
+    const session = await untilAborted(openSession(ort, choice, layout.graph, files, { ...settings, ...writing?.placement(choice), ...options.sessionOptions }), layout, signal);
+    const stored = layout.drop(true);
     progress.tell("ready");
     const info = { entry: spec.name, variant: variant.name, device, worker: false, downloaded: progress.downloaded(), fromCache: progress.fromCache(), skipped };
-    const parts = { ort, session, variant, info };
+    const parts = { ort, session, variant, info, stored };
     const model = makeModel(parts, options.outputs);
     return writing ? writing.generative(parts, model) : model;
   } catch (error) {
@@ -191,21 +195,21 @@ export async function open(spec, choice, options, skipped) {
  * @param {ReturnType<typeof trackProgress>} progress @param {LoadOptions} options
  * @returns {Promise<import("./types.d.ts").Ort>}
  */
-async function startAndFetch(spec, { device }, { places }, progress, { signal = NEVER, ort, kept, keepOrt }) {
+async function startAndFetch(spec, { device }, { places, behind }, progress, { signal = NEVER, ort, kept, keepOrt }) {
   await reserve(places.map(({ blob }) => blob));
   /** @type {((inner: AbortSignal) => Promise<any>)[]} */
   const fetches = places.map(({ blob, target }, index) => (inner) =>
-    bring(spec, blob, target, { hold: false, kept, priority: 1, signal: inner, onBytes: (have, cached) => progress.update(index, have, cached) }));
+    bring(spec, blob, target, { hold: false, kept, behind: behind?.(inner), priority: 1, signal: inner, onBytes: (have, cached) => progress.update(index, have, cached) }));
   const [started] = await together(signal, [(inner) => orAbort(startOrt(device, ort, spec, keepOrt ? inner : undefined), inner), ...fetches]);
   return started;
 }
 
-/** An abort does not wait for onnxruntime, but its session must not be left behind. @template {import("./types.d.ts").OrtSession} S @param {Promise<S>} opening @param {AbortSignal} signal */
-async function untilAborted(opening, signal) {
+/** An abort does not wait for onnxruntime, but its session must not be left behind. @template {import("./types.d.ts").OrtSession} S @param {Promise<S>} opening @param {import("./assemble.js").Layout} layout @param {AbortSignal} signal */
+async function untilAborted(opening, layout, signal) {
   try {
     return await orAbort(opening, signal);
   } catch (error) {
-    opening.then((session) => session.release()).catch(() => {});
+    opening.finally(layout.drop).then((session) => session.release()).catch(() => {});
     throw error;
   }
 }

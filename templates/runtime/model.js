@@ -10,6 +10,7 @@ import { alone } from "./ort.js";
  * @property {import("./types.d.ts").OrtSession} session
  * @property {import("./types.d.ts").Variant} variant
  * @property {import("./types.d.ts").Info} info
+ * @property {Promise<unknown> | void} [stored] from what the session holds
  */
 
 /**
@@ -17,7 +18,7 @@ import { alone } from "./ort.js";
  * @param {readonly string[] | undefined} wish outputs that `run` gives unless it is asked for others; undefined: all
  * @returns {import("./types.d.ts").Model}
  */
-export function makeModel({ ort, session, variant, info }, wish) {
+export function makeModel({ ort, session, variant, info, stored }, wish) {
   /** @type {Promise<void> | undefined} */
   let disposed;
   /** @param {import("./types.d.ts").Feeds<any>} feeds @param {import("./types.d.ts").RunOptions<any>} [options] */
@@ -32,7 +33,7 @@ export function makeModel({ ort, session, variant, info }, wish) {
     outputs: variant.outputs,
     run: /** @param {any} feeds @param {any} [options] @returns {Promise<any>} */ (feeds, options) => advised(run(feeds, options), info.entry),
     onUpdate: () => () => {},
-    dispose: () => (disposed ??= alone(ort, () => session.release())),
+    dispose: () => (disposed ??= Promise.resolve(stored).then(() => alone(ort, () => session.release()))),
   };
 }
 

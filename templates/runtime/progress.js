@@ -1,5 +1,7 @@
 // One progress figure over all files of a load, in true bytes; it never goes back.
 
+import { sizeOf } from "./depot.js";
+
 const EVERY_MS = 50;
 
 /**
@@ -8,7 +10,7 @@ const EVERY_MS = 50;
  * @param {((progress: import("./types.d.ts").Progress) => void) | undefined} listener
  */
 export function trackProgress(entry, files, listener) {
-  const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
+  const total = sizeOf(files);
   const have = files.map(() => 0);
   const cached = files.map(() => false);
   let shown = 0;

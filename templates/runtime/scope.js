@@ -34,6 +34,7 @@ export async function together(outer, tasks) {
 export function orAbort(promise, signal) {
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
     signal.addEventListener("abort", stop, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
   });
@@ -52,3 +53,6 @@ export function within(ms, promise) {
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
+
+/** @param {number} ms @returns {Promise<unknown>} */
+export const pause = (ms) => new Promise((done) => setTimeout(done, ms));

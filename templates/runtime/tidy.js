@@ -1,6 +1,7 @@
 // What of the store is of no use any more: asked once a build, behind its first load.
 
 import { LIVE } from "./announce.js";
+import { pause } from "./scope.js";
 import { list, notes } from "./shelf.js";
 import { openStore } from "./store.js";
 
@@ -11,7 +12,7 @@ const WAIT_MS = 1_000;
 export async function collect() {
   const store = await openStore();
   if (!store.shared) return;
-  await new Promise((resolve) => setTimeout(resolve, WAIT_MS)); // the page has better things to do now
+  await pause(WAIT_MS); // the page has better things to do now
   const files = await list(store);
   const named = await namedIn(store);
   for (const sha256 of files) if (!named.has(sha256)) await store.remove(sha256);

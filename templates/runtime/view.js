@@ -7,7 +7,7 @@
  * @typedef {{bytes: Uint8Array<ArrayBuffer>, free: () => void}} Piece `free`: gives the span back if that was its last read
  * @param {number} size of the file
  * @param {import("./assemble.js").Span[]} spans ascending, tiling the file
- * @param {(pieces: Piece[]) => Uint8Array<ArrayBuffer>} [join] what is handed out for an initializer that lies in several spans
+ * @param {(pieces: Piece[], from: number) => Uint8Array<ArrayBuffer>} [join] what is handed out instead of the pieces of the initializer at `from`; one that lies in several spans needs it
  * @returns {Uint8Array & {readonly lost: boolean}} `lost`: a range was asked for again after it had been given back
  */
 export function lazyView(size, spans, join) {
@@ -43,7 +43,7 @@ export function lazyView(size, spans, join) {
         spent.push({ bytes: span.bytes.subarray(at - span.offset, end - span.offset), free: () => last && release(span) });
         if (end === to) break;
       }
-      return spent[1] && join ? join(spent) : /** @type {Piece} */ (spent[0]).bytes;
+      return join ? join(spent, from) : /** @type {Piece} */ (spent[0]).bytes;
     }
   }
   return /** @type {any} */ (new View(0));

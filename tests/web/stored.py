@@ -17,6 +17,16 @@ const damage = async (sha256, bytes) => {
   await (await caches.open("mbundle-1")).put(keyOf(sha256), new Response(new Uint8Array(bytes), { headers }));
 };
 """
+FILES = """async () => {
+  const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("mbundle-1").catch(() => undefined);
+  const files = [];
+  for await (const handle of folder?.values() ?? []) {
+    const file = await handle.getFile().catch(() => undefined); // it has just got its name
+    if (file) files.push([file.name, file.size]);
+  }
+  return files.sort();
+}"""
+"""Name and size of each file in the origin's private file system."""
 
 
 def settle(page: Page, hashes: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from fixtures.models import mlp
 
 from . import dist
 from .conftest import until, value
+from .stored import FILES
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -23,15 +24,6 @@ RUN = """
   await model.dispose();
   return { y: Array.from(y.data), downloaded: model.info.downloaded, kept: model.info.fromCache };
 """
-FILES = """async () => {
-  const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("mbundle-1").catch(() => undefined);
-  const files = [];
-  for await (const handle of folder?.values() ?? []) {
-    const file = await handle.getFile().catch(() => undefined); // it has just got its name
-    if (file) files.push([file.name, file.size]);
-  }
-  return files.sort();
-}"""
 CACHED = """async () => {
   const responses = await (await caches.open("mbundle-1")).matchAll();
   return responses.map(({ headers }) => Number(headers.get("content-length"))).filter((bytes) => bytes > 300_000);

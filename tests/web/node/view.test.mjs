@@ -61,17 +61,19 @@ test("a view says nothing about bytes past its end", () => {
 });
 
 test("pieces of one initializer are copied and freed one by one, and only by the heap's own set", () => {
-  const [join, check] = joiner();
+  const copies = [];
+  const [join, check] = joiner((copy) => copies.push(copy));
   const freed = [];
   const pieces = [0, 4].map((from) => ({ bytes: Uint8Array.of(from, from + 1, from + 2, from + 3), free: () => freed.push(from) }));
   const heap = new Uint8Array(10);
-  const whole = join(pieces);
+  const whole = join(pieces, 24);
   heap.set(whole, 1);
+  assert.deepEqual(copies, [{ from: 24, heap, at: 1, bytes: 8 }]);
   assert.deepEqual([...heap], [0, 0, 1, 2, 3, 4, 5, 6, 7, 0]);
   assert.deepEqual(freed, [0, 4]);
   check();
-  for (const misuse of [(token) => new Uint8Array(token), (token) => heap.set([...token]), (token) => token.length, () => check(), () => join(pieces)]) {
-    const token = join(pieces);
+  for (const misuse of [(token) => new Uint8Array(token), (token) => heap.set([...token]), (token) => token.length, () => check(), () => join(pieces, 0)]) {
+    const token = join(pieces, 0);
     heap.set([9], 9); // whoever else uses it meanwhile is served
     assert.throws(() => misuse(token));
     assert.equal(Object.hasOwn(Uint8Array.prototype, "set"), false);
