@@ -65,6 +65,7 @@ def _facade(entries: Mapping[str, Any], runtime: str) -> dict[str, str]:
 def _module(
     name: str, entry: Mapping[str, Any], runtime: str, pin: Mapping[str, Any], base: str, ort: Builds | None
 ) -> dict[str, str]:
+    # Each URL is written out so that bundlers see the file and may give it another name.
     values = {
         "RUNTIME": f"../{runtime}",
         "NAME": name,

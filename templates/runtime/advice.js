@@ -1,6 +1,8 @@
-// What to do about each error. Imported when there is one.
+// What there is to say about each error. Imported when there is one.
 
-export const FIXES = Object.freeze({
+import { sentence } from "./misfit.js";
+
+const FIXES = Object.freeze({
   "unknown-entry": "Use one of the names in `entries`.",
   manifest: "Build again and deploy the whole output folder.",
   http: "See that the whole output folder is deployed and that the server lets this page read it.",
@@ -19,3 +21,10 @@ export const FIXES = Object.freeze({
   run: "Compare the feeds with `model.inputs`; if they are right, load another variant.",
   disposed: "Load the model again.",
 });
+
+/** @param {import("./errors.js").MbundleError} error */
+export function advise(error) {
+  if (error.parts) error.what = sentence(error);
+  error.parts = undefined;
+  error.fix ||= FIXES[error.code];
+}

@@ -2,7 +2,7 @@
 // An abort is no error of ours: the signal's own reason is thrown as it is.
 
 /** @typedef {import("./types.d.ts").MbundleError["code"]} Code */
-/** @typedef {{entry?: string, file?: string, status?: number, retryAfter?: number, cause?: unknown}} About */
+/** @typedef {{entry?: string, file?: string, status?: number, retryAfter?: number, cause?: unknown, parts?: unknown[]}} About */
 
 export class MbundleError extends Error {
   /**
@@ -22,6 +22,8 @@ export class MbundleError extends Error {
     this.status = about.status;
     /** Seconds that the server asked us to wait. */
     this.retryAfter = about.retryAfter;
+    /** What `advised` makes a sentence of. */
+    this.parts = about.parts;
   }
 }
 
@@ -38,7 +40,7 @@ export async function advised(promise, entry) {
   } catch (error) {
     if (error instanceof MbundleError) {
       error.entry ??= entry;
-      error.fix ||= await import("./advice.js").then(({ FIXES }) => FIXES[error.code], () => "Try again online.");
+      await import("./advice.js").then(({ advise }) => advise(error), () => (error.fix ||= "Try again online."));
       error.message = `${error.what} ${error.fix} [${error.code}]`;
     }
     throw error;

@@ -30,7 +30,7 @@ const ARRAYS = {
  * @returns {Map<string, Fitted>}
  */
 export function fitFeeds(ports, feeds) {
-  if (typeof feeds !== "object" || feeds === null) throw wrong("run takes one object of feeds by input name");
+  if (typeof feeds !== "object" || feeds === null) throw wrong("no object");
   checkNames(ports, feeds);
   /** @type {Map<string, number>} */
   const sizes = new Map(); // of named dimensions, as the feeds with certain dims say
@@ -45,8 +45,7 @@ function checkNames(ports, feeds) {
   const missing = names.filter((name) => !Object.hasOwn(feeds, name) || feeds[name] === undefined);
   const unknown = Object.keys(feeds).filter((name) => !names.includes(name));
   if (missing.length + unknown.length === 0) return;
-  const parts = [missing.length ? `missing: ${missing.join(", ")}` : "", unknown.length ? `not an input: ${unknown.join(", ")}` : ""];
-  throw wrong(`${parts.filter(Boolean).join("; ")}. The inputs are ${names.join(", ")}`);
+  throw wrong("names", names, missing, unknown);
 }
 
 /** @param {Port} port @param {any} value @returns {{data: any, dims?: number[]}} */
@@ -55,13 +54,13 @@ function readFeed(port, value) {
   if (Array.isArray(value)) return value.some(Array.isArray) ? flatten(port, value) : { data: value };
   if (typeof value === "object" && value !== null && "data" in value) return readTensor(port, value);
   if (["number", "bigint", "boolean", "string"].includes(typeof value)) return { data: [value] };
-  throw wrong(`${port.name} is ${value === null ? "null" : typeof value}, not numbers`);
+  throw wrong("no numbers", port, value);
 }
 
 /** @param {Port} port @param {{data: any, dims?: readonly number[], type?: string}} tensor */
 function readTensor(port, { data, dims, type }) {
-  if (type !== undefined && type !== port.dtype) throw wrong(`${port.name} is a tensor of ${type}, not ${port.dtype}`);
-  if (!ArrayBuffer.isView(data) && !Array.isArray(data)) throw wrong(`${port.name}.data is no array`);
+  if (type !== undefined && type !== port.dtype) throw wrong("type", port, type);
+  if (!ArrayBuffer.isView(data) && !Array.isArray(data)) throw wrong("no array", port);
   return dims ? { data, dims: [...dims].map(Number) } : { data };
 }
 
@@ -70,17 +69,17 @@ function flatten(port, nested) {
   const dims = [];
   for (let level = /** @type {any} */ (nested); Array.isArray(level); level = level[0]) dims.push(level.length);
   const data = nested.flat(dims.length - 1);
-  if (data.length !== product(dims) || data.some(Array.isArray)) throw wrong(`${port.name} is a ragged array: all rows must be of one length`);
+  if (data.length !== product(dims) || data.some(Array.isArray)) throw wrong("ragged", port);
   return { data, dims };
 }
 
 /** @param {Port} port @param {number[]} dims @param {Map<string, number>} sizes */
-function bind({ name, shape }, dims, sizes) {
-  shape?.forEach((dimension, axis) => {
+function bind(port, dims, sizes) {
+  port.shape?.forEach((dimension, axis) => {
     const size = dims[axis];
     if (typeof dimension !== "string" || size === undefined) return;
     const before = sizes.get(dimension) ?? size;
-    if (before !== size) throw wrong(`${name} has ${size} in dimension ${dimension}, another input has ${before}`);
+    if (before !== size) throw wrong("sizes", port, size, dimension, before);
     sizes.set(dimension, size);
   });
 }
@@ -90,12 +89,13 @@ function bind({ name, shape }, dims, sizes) {
  * another one is a batch of 1.
  * @param {Port} port @param {number} length @param {Map<string, number>} sizes @returns {number[]}
  */
-function solve({ name, shape }, length, sizes) {
+function solve(port, length, sizes) {
+  const { shape } = port;
   if (shape === null) return [length];
   const dims = shape.map((dimension) => (typeof dimension === "string" ? sizes.get(dimension) : dimension ?? undefined));
   if (dims.filter((size) => size === undefined).length > 1 && dims[0] === undefined) dims[0] = 1;
   const open = dims.indexOf(undefined);
-  if (open !== dims.lastIndexOf(undefined)) throw wrong(`the dims of ${name} cannot be told from ${length} values and ${show(shape)}: give {data, dims}`);
+  if (open !== dims.lastIndexOf(undefined)) throw wrong("dims", port, length);
   const rest = product(dims.filter((size) => size !== undefined));
   if (open >= 0) dims[open] = rest > 0 ? length / rest : 0;
   return dims.map(Number);
@@ -103,46 +103,44 @@ function solve({ name, shape }, length, sizes) {
 
 /** @param {Port} port @param {any} data @param {number[]} dims @param {Map<string, number>} sizes @returns {Fitted} */
 function fit(port, data, dims, sizes) {
-  const { name, dtype, shape } = port;
+  const { dtype, shape } = port;
   const fits = shape === null || (dims.length === shape.length && shape.every((dimension, axis) => typeof dimension !== "number" || dimension === dims[axis]));
-  if (!fits || dims.some((size) => !Number.isSafeInteger(size) || size < 0) || product(dims) !== data.length) {
-    throw wrong(`${name} takes ${dtype} of shape ${show(shape)}, not ${data.length} values${fits ? "" : ` as [${dims}]`}`);
-  }
+  if (!fits || dims.some((size) => !Number.isSafeInteger(size) || size < 0) || product(dims) !== data.length) throw wrong("shape", port, data.length, dims, fits);
   bind(port, dims, sizes);
   return { type: dtype, data: convert(port, data), dims };
 }
 
 /** @param {Port} port @param {any} data */
 function convert(port, data) {
-  const { name, dtype } = port;
+  const { dtype } = port;
   if (dtype === "string") return Array.from(data, String);
   const Wanted = ARRAYS[dtype];
-  if (!Wanted) throw wrong(`${name} is of type ${dtype}, which JavaScript has no array for`);
+  if (!Wanted) throw wrong("no such array", port);
   if (data instanceof Wanted) return data;
   if (dtype === "float16" && data instanceof Uint16Array) return Float16 ? new Float16(data.buffer, data.byteOffset, data.length) : data;
   if (Wanted === BigInt64Array || Wanted === BigUint64Array) return Wanted.from(data, (/** @type {unknown} */ each) => wholeNumber(port, each));
-  if (dtype === "float16" && !Float16) throw wrong(`${name}: this browser has no Float16Array; give the bits as a Uint16Array`);
+  if (dtype === "float16" && !Float16) throw wrong("no Float16Array", port);
   const converted = Wanted.from(data, Number);
   checkKept(port, data, converted);
   return converted;
 }
 
 /** @param {Port} port @param {any} each */
-function wholeNumber({ name, dtype }, each) {
+function wholeNumber(port, each) {
   try {
     return BigInt(each);
   } catch {
-    throw wrong(`${name} takes ${dtype}; ${each} is no integer`);
+    throw wrong("no integer", port, each);
   }
 }
 
 /** Floats may be rounded; an integer must come through as it is. @param {Port} port @param {any} data @param {any} converted */
-function checkKept({ name, dtype }, data, converted) {
-  const float = dtype.startsWith("float");
+function checkKept(port, data, converted) {
+  const float = port.dtype.startsWith("float");
   for (let index = 0; index < converted.length; index++) {
     const given = Number(data[index]);
     if (float ? Number.isNaN(given) && typeof data[index] !== "number" : given !== converted[index]) {
-      throw wrong(`${name} takes ${dtype}; ${String(data[index])} at ${index} is not one`);
+      throw wrong("value", port, data[index], index);
     }
   }
 }
@@ -150,8 +148,5 @@ function checkKept({ name, dtype }, data, converted) {
 /** @param {readonly number[]} sizes */
 const product = (sizes) => sizes.reduce((all, size) => all * size, 1);
 
-/** @param {Port["shape"]} shape */
-const show = (shape) => (shape === null ? "any" : `[${shape.map((dimension) => dimension ?? "?").join(", ")}]`);
-
-/** @param {string} what */
-const wrong = (what) => new MbundleError("feeds", `${what}.`);
+/** @param {string} what a key of misfit.js's @param {unknown[]} parts */
+const wrong = (what, ...parts) => new MbundleError("feeds", what, { parts });

@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { advise } from "../../../templates/runtime/advice.js";
 import { MbundleError } from "../../../templates/runtime/errors.js";
 import { fitFeeds } from "../../../templates/runtime/feeds.js";
 
 const port = (name, dtype, shape) => ({ name, dtype, shape });
 const one = (dtype, shape, value) => fitFeeds([port("x", dtype, shape)], { x: value }).get("x");
 const refused = (pattern, call) =>
-  assert.throws(call, (error) => error instanceof MbundleError && error.code === "feeds" && pattern.test(error.message));
+  assert.throws(call, (error) => {
+    advise(error); // as on its way to the app
+    return error instanceof MbundleError && error.code === "feeds" && pattern.test(error.what);
+  });
 
 test("a typed array of the right type is passed on as it is", () => {
   const data = new Float32Array(6);
