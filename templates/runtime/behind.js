@@ -35,7 +35,7 @@ export function storeBehind(sources) {
     /** @type {import("./acquire.js").Behind["add"]} */
     add(blob, write, go) {
       have += blob.bytes;
-      if (flushing || have / (performance.now() - began) < FAST) return undefined;
+      if (flushing || have / (performance.now() - began) < FAST || !find(sources, blob)) return undefined;
       go();
       return new Promise((end) => waiting.push({ blob, write, end }));
     },
@@ -58,7 +58,8 @@ async function drain(sources, waiting) {
   const buffer = new ArrayBuffer(Math.max(0, ...waiting.map(({ blob }) => blob.bytes)));
   for (const { blob, write, end } of waiting) {
     const bytes = new Uint8Array(buffer, 0, blob.bytes);
-    if (gather(sources, blob, bytes) && (await sha256(bytes)) === blob.sha256) await new Promise((next) => {
+    gather(sources, blob, bytes);
+    if ((await sha256(bytes)) === blob.sha256) await new Promise((next) => {
       const stored = write(bytes, () => next(undefined));
       writes.push(stored);
       stored.catch(() => {}).then(next);
@@ -73,18 +74,21 @@ async function drain(sources, waiting) {
   return lost;
 }
 
-/** @param {readonly Source[]} sources @param {FileRef} blob @param {Uint8Array<ArrayBuffer>} into @returns {boolean} whether there is anything of it */
-function gather(sources, blob, into) {
+/** Where a chunk is; a graph is in no source. @param {readonly Source[]} sources @param {FileRef} blob */
+function find(sources, blob) {
   for (const { file, spans, copies } of sources) {
     const index = file.chunks.findIndex(({ sha256 }) => sha256 === blob.sha256);
     const chunk = file.chunks[index];
-    if (!chunk) continue;
-    const span = spans[index];
-    if (span?.bytes) into.set(span.bytes);
-    else restore(copies, chunk.offset, into.fill(0));
-    return true;
+    if (chunk) return { offset: chunk.offset, span: spans[index], copies };
   }
-  return false;
+  return undefined;
+}
+
+/** @param {readonly Source[]} sources @param {FileRef} blob @param {Uint8Array<ArrayBuffer>} into */
+function gather(sources, blob, into) {
+  const found = find(sources, blob);
+  if (found?.span?.bytes) into.set(found.span.bytes);
+  else if (found) restore(found.copies, found.offset, into.fill(0));
 }
 
 /** @param {readonly Copy[]} copies @param {number} offset of `into` in the file @param {Uint8Array} into */

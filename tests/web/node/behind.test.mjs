@@ -101,7 +101,8 @@ test("a slow network's chunks are stored at once, and so is all that comes after
   const { behind, flush } = storeBehind([source]);
   const controller = new AbortController();
   const { add } = behind(controller.signal);
-  const blob = { file: "a", bytes: 8 << 20, sha256: "0".repeat(64) };
+  const blob = { file: "a", bytes: 8 << 20, sha256: source.file.chunks[0].sha256 };
+  const graph = { ...blob, sha256: "0".repeat(64) };
   MS.now = 1000;
   assert.equal(add(blob, () => assert.fail(), () => assert.fail()), undefined);
   MS.now = 1001;
@@ -109,6 +110,7 @@ test("a slow network's chunks are stored at once, and so is all that comes after
   let gone = false;
   const end = add(blob, () => assert.fail(), () => (gone = true));
   assert.ok(gone); // 72 MiB in a second
+  assert.equal(add(graph, () => assert.fail(), () => assert.fail()), undefined); // it is not in the heap
   controller.abort();
   await end;
   assert.equal(add(blob, () => assert.fail(), () => assert.fail()), undefined);
